@@ -1,0 +1,256 @@
+"""The typed events of the audit, with Elastic Common Schema names, and what each of them does *not* record.
+
+Redaction happens here, when an event is built: no event holds a query string, a cookie, an Authorization or a body.
+This room writes nothing and knows no chain: `nbgate.audit.chain` makes records of events.
+
+Common fields: `@timestamp` RFC 3339 UTC with microseconds, `nbgate.monotonic_us` CLOCK_MONOTONIC of the machine,
+`nbgate.boot` + `nbgate.n` the process that saw it and its running number (unique together).
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+FORMAT_VERSION = 1
+MAX_FIELD_CHARS = 512
+
+_NAMES = {
+    "timestamp": "@timestamp",
+    "monotonic_us": "nbgate.monotonic_us",
+    "boot": "nbgate.boot",
+    "n": "nbgate.n",
+    "outcome": "event.outcome",
+    "reason": "event.reason",
+    "duration_ns": "event.duration",
+    "request_id": "http.request.id",
+    "client_ip": "client.ip",
+    "client_port": "client.port",
+    "user": "user.name",
+    "session": "nbgate.session.id",
+    "factors": "nbgate.session.factors",
+    "method": "http.request.method",
+    "host": "url.domain",
+    "path": "url.path",
+    "status": "http.response.status_code",
+    "request_bytes": "http.request.body.bytes",
+    "response_bytes": "http.response.body.bytes",
+    "user_agent": "user_agent.original",
+    "upstream": "nbgate.upstream.name",
+    "close_code": "nbgate.websocket.close_code",
+    "frames_in": "nbgate.websocket.frames_in",
+    "frames_out": "nbgate.websocket.frames_out",
+    "role": "nbgate.process.role",
+    "worker": "nbgate.process.worker",
+    "pid": "process.pid",
+    "exit_code": "process.exit_code",
+    "restarts": "nbgate.process.restarts",
+    "message": "message",
+    "actor": "nbgate.actor",
+    "target_user": "user.target.name",
+    "ended_sessions": "nbgate.session.ended",
+    "version": "nbgate.version",
+    "audit_format": "nbgate.audit.format",
+    "random": "nbgate.audit.random",
+    "count": "nbgate.audit.count",
+    "segment": "nbgate.audit.segment",
+    "config_sha256": "nbgate.config.sha256",
+    "condition": "nbgate.upstream.condition",
+}
+
+
+def _ecs(field: str) -> str:
+    return _NAMES[field]
+
+
+class Event(
+    Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename=_ecs,
+    tag_field="event.action",
+):
+    """What every event has."""
+
+    timestamp: str
+    monotonic_us: int
+    boot: str
+    n: int
+    outcome: str = "success"
+
+
+class HttpRequest(Event, tag="http.request"):
+    """One request and its answer. Not recorded: query, fragment, headers but the user agent, bodies."""
+
+    request_id: str
+    client_ip: str
+    client_port: int
+    method: str
+    path: str
+    status: int
+    duration_ns: int
+    host: str = ""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    user: str | UnsetType = UNSET
+    session: str | UnsetType = UNSET
+    user_agent: str | UnsetType = UNSET
+    upstream: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class HttpReject(Event, tag="http.reject"):
+    """Bytes that are no request we accept. Not recorded: any of these bytes."""
+
+    client_ip: str
+    client_port: int
+    status: int
+    reason: str
+    request_id: str
+
+
+class WebsocketOpen(Event, tag="websocket.open"):
+    """A websocket was accepted by upstream and gateway. Not recorded: query (it holds session ids of kernels)."""
+
+    request_id: str
+    client_ip: str
+    client_port: int
+    path: str
+    host: str = ""
+    user: str | UnsetType = UNSET
+    session: str | UnsetType = UNSET
+    user_agent: str | UnsetType = UNSET
+    upstream: str | UnsetType = UNSET
+
+
+class WebsocketClose(Event, tag="websocket.close"):
+    """The websocket of `http.request.id` ended. Not recorded: what was said on it."""
+
+    request_id: str
+    duration_ns: int
+    close_code: int
+    request_bytes: int
+    response_bytes: int
+    frames_in: int = 0
+    frames_out: int = 0
+    user: str | UnsetType = UNSET
+    session: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class AuthLogin(Event, tag="auth.login"):
+    """Somebody tried to log in. Not recorded: the password, nor which part of the credential was wrong."""
+
+    client_ip: str
+    user: str
+    request_id: str = ""
+    session: str | UnsetType = UNSET
+    factors: tuple[str, ...] | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class SessionEnd(Event, tag="session.end"):
+    """Sessions of a person ended; their websockets were closed by every worker before this was written."""
+
+    user: str
+    session: str
+    reason: str
+    actor: str = ""
+
+
+class UserChange(Event, tag="user.change"):
+    """An account was added, changed, disabled, enabled or removed. Not recorded: any credential."""
+
+    target_user: str
+    message: str
+    actor: str
+    ended_sessions: int = 0
+
+
+class ProcessEvent(Event, tag="process"):
+    """A process of the gateway began or ended."""
+
+    role: str
+    pid: int
+    message: str
+    worker: int | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    restarts: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+
+
+class ConfigLoaded(Event, tag="config.loaded"):
+    """A configuration came into force, or was refused. Not recorded: its values."""
+
+    message: str
+    config_sha256: str | UnsetType = UNSET
+    actor: str = ""
+
+
+class UpstreamChange(Event, tag="upstream.change"):
+    """What the keeper found out about an upstream changed. Not recorded: its token."""
+
+    upstream: str
+    condition: str
+    message: str = ""
+
+
+class AuditGenesis(Event, tag="audit.genesis"):
+    """The first record of a log."""
+
+    audit_format: int
+    random: str
+    version: str
+
+
+class AuditContinue(Event, tag="audit.continue"):
+    """First record of a later segment, or of a new keeper on the same one."""
+
+    segment: str
+    message: str = ""
+
+
+class AuditRecovered(Event, tag="audit.recovered"):
+    """A torn last line was put aside at start; `count` is its length in bytes."""
+
+    count: int
+    segment: str
+
+
+class AuditGap(Event, tag="audit.gap"):
+    """For a time records could not be written; `count` of them are lost."""
+
+    count: int
+    message: str
+
+
+AnyEvent = (
+    HttpRequest | HttpReject | WebsocketOpen | WebsocketClose | AuthLogin | SessionEnd | UserChange | ProcessEvent
+    | ConfigLoaded | UpstreamChange | AuditGenesis | AuditContinue | AuditRecovered | AuditGap
+)
+WorkerEvent = HttpRequest | HttpReject | WebsocketOpen | WebsocketClose | ProcessEvent
+
+_encoder = msgspec.json.Encoder()
+_worker_decoder = msgspec.json.Decoder(WorkerEvent)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the JSON object of `event`, without chain fields."""
+    return _encoder.encode(event)
+
+
+def decode_worker_event(body: bytes) -> WorkerEvent:
+    """Return the event a worker sent.
+
+    Raises:
+        msgspec.MsgspecError: `body` is not exactly one event of the kinds a worker may record.
+    """
+    return _worker_decoder.decode(body)
+
+
+def timestamp(unix: float) -> str:
+    """Return RFC 3339 UTC with microseconds, for example `2026-11-23T04:20:11.051488Z`."""
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def cut(text: str) -> str:
+    """Return `text`, at most `MAX_FIELD_CHARS` long; what was cut is said in the last characters."""
+    return text if len(text) <= MAX_FIELD_CHARS else f"{text[: MAX_FIELD_CHARS - 16]}…[{len(text)} chars]"

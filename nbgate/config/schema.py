@@ -1,0 +1,80 @@
+"""Every option of nbgate, typed, with its default and its one-line documentation.
+
+This room says what an option is; it reads no file and decides nothing about requests.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class Sessions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a login lasts."""
+
+    idle_seconds: Annotated[float, Meta(gt=0, description="A session without activity ends after this time.")] = 43200.0
+    absolute_seconds: Annotated[float, Meta(gt=0, description="A session ends after this time in any case.")] = 604800.0
+
+
+class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a password costs to check, and how many are checked at once."""
+
+    memory_kib: Annotated[int, Meta(ge=8192, le=1048576, description="argon2id memory for new hashes, KiB.")] = 65536
+    time_cost: Annotated[int, Meta(ge=1, le=64, description="argon2id passes for new hashes.")] = 3
+    hashes_at_once: Annotated[int, Meta(ge=1, le=16, description="Passwords checked at the same time.")] = 2
+    queue: Annotated[int, Meta(ge=0, le=1024, description="Logins that may wait for their turn; more get 503.")] = 16
+    queue_seconds: Annotated[float, Meta(gt=0, description="How long a login waits for its turn.")] = 2.0
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes and deadlines of connections; each one has its own reason in the audit."""
+
+    connections: Annotated[int, Meta(ge=16, description="Connections a worker holds at once.")] = 8192
+    head_bytes: Annotated[int, Meta(ge=1024, description="Longest request head.")] = 32768
+    line_bytes: Annotated[int, Meta(ge=256, description="Longest request line and longest header line.")] = 8190
+    headers: Annotated[int, Meta(ge=8, description="Most header lines of a request.")] = 64
+    response_head_bytes: Annotated[int, Meta(ge=1024, description="Longest response head of an upstream.")] = 65536
+    buffer_bytes: Annotated[int, Meta(ge=16384, description="Bytes held per direction for a slow reader.")] = 262144
+    own_body_bytes: Annotated[int, Meta(ge=1024, description="Longest body sent to nbgate's own pages.")] = 8192
+    websocket_message_bytes: Annotated[
+        int, Meta(ge=1024, description="Longest websocket message from client to server.")
+    ] = 16777216
+    tls_handshake_seconds: Annotated[float, Meta(gt=0, description="A TLS handshake must be done within.")] = 10.0
+    head_seconds: Annotated[float, Meta(gt=0, description="A request head must be complete within.")] = 10.0
+    body_idle_seconds: Annotated[float, Meta(gt=0, description="A request body may pause for at most.")] = 30.0
+    write_stall_seconds: Annotated[float, Meta(gt=0, description="A client may stop reading for at most.")] = 30.0
+    keepalive_seconds: Annotated[float, Meta(gt=0, description="An idle connection is kept for.")] = 75.0
+    upstream_connect_seconds: Annotated[float, Meta(gt=0, description="Connecting to an upstream may take.")] = 5.0
+    upstream_answer_seconds: Annotated[float, Meta(gt=0, description="An upstream must begin its answer within.")] = 60.0
+    upstream_idle_seconds: Annotated[float, Meta(gt=0, description="An idle upstream connection is kept for.")] = 30.0
+    drain_seconds: Annotated[float, Meta(gt=0, description="Running requests may take after SIGTERM.")] = 30.0
+    drain_jitter_seconds: Annotated[float, Meta(ge=0, description="Websockets are closed within, at random.")] = 5.0
+
+
+class Probe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often upstreams are looked at."""
+
+    interval_seconds: Annotated[float, Meta(gt=0, description="A good upstream is looked at every.")] = 60.0
+    retry_seconds: Annotated[float, Meta(gt=0, description="An upstream that is not good is looked at every.")] = 1.0
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    upstream: Annotated[str, Meta(description="Notebook server: host:port or http://host:port/base/.")] = ""
+    cert: Annotated[str, Meta(description="PEM file with the certificate chain, and the key unless key is set.")] = ""
+    key: Annotated[str, Meta(description="PEM file with the private key.")] = ""
+    ip: Annotated[str, Meta(description="Address to listen on; * for all.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")] = 8443
+    data_dir: Annotated[str, Meta(description="Folder for everything nbgate writes.")] = ""
+    workers: Annotated[int | Literal["auto"], Meta(description="Worker processes, or auto for one per core.")] = 1
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level of messages on stderr.")
+    ] = "info"
+    allow_open_upstream: Annotated[
+        bool, Meta(description="Accept an upstream that asks for no credential of its own.")
+    ] = False
+    upstream_token_file: Annotated[str, Meta(description="File (0600) with the notebook server's token.")] = ""
+    sessions: Sessions = Sessions()
+    login: Login = Login()
+    limits: Limits = Limits()
+    probe: Probe = Probe()

@@ -1,0 +1,215 @@
+"""Every message that passes between supervisor, keeper and workers, who may send it, and its bound.
+
+This file is the whole protocol; nothing else may cross a link. Frames are a 4-byte big-endian length and a msgpack
+array whose first element is the tag. Overflow: a frame over its bound, or a queue over `MAX_QUEUED_BYTES`, ends the
+link, and the supervisor replaces the worker; nothing is ever dropped from a link silently.
+
+| sender     | receiver   | message          | bound    | what happens past the bound                     |
+| ---------- | ---------- | ---------------- | -------- | ----------------------------------------------- |
+| supervisor | keeper     | LinkWorker       | 4 KiB    | programming error: the keeper ends              |
+| supervisor | keeper     | ChildEvent       | 4 KiB    | the same                                        |
+| supervisor | keeper     | ReloadAsked      | 4 KiB    | the same                                        |
+| supervisor | both       | DrainAsked       | 4 KiB    | the same                                        |
+| supervisor | worker     | LinkKeeper       | 4 KiB    | the same                                        |
+| keeper     | supervisor | KeeperReady      | 4 KiB    | the keeper is replaced                          |
+| keeper     | supervisor | KillWorker       | 4 KiB    | the keeper is replaced                          |
+| worker     | supervisor | WorkerReady      | 4 KiB    | the worker is replaced                          |
+| keeper     | worker     | Snapshot         | 64 MiB   | the keeper refuses to start (78)                |
+| keeper     | worker     | the others       | 64 MiB   | the worker's link is over: it is replaced       |
+| worker     | keeper     | all              | 8 MiB    | the worker's link is over: it is replaced       |
+"""
+
+from msgspec import Struct
+
+from nbgate.config.schema import Limits
+from nbgate.model.keys import SealingKey, TlsMaterial
+from nbgate.model.route import Route, UpstreamState
+from nbgate.model.session import Session
+
+MAX_CONTROL_BYTES = 4096
+MAX_TO_WORKER_BYTES = 64 << 20
+MAX_TO_KEEPER_BYTES = 8 << 20
+MAX_QUEUED_BYTES = 16 << 20
+
+
+class Message(Struct, frozen=True, array_like=True, tag=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all messages; the class name is the tag."""
+
+
+# supervisor → keeper
+
+
+class LinkWorker(Message):
+    """Here (one descriptor comes along) is your end of a new link to this worker; the older one is void."""
+
+    worker: int
+    pid: int
+
+
+class ChildEvent(Message):
+    """A child began or ended; the keeper writes it into the audit and into `status`."""
+
+    role: str
+    worker: int
+    pid: int
+    what: str  # "started" | "exited"
+    status: int = 0  # wait status as shells print it: exit code, or 128 + signal
+    restarts: int = 0
+    at_unix: float = 0.0
+
+
+class ReloadAsked(Message):
+    """Somebody sent SIGHUP."""
+
+
+class DrainAsked(Message):
+    """Stop accepting, end within `deadline_seconds`."""
+
+    deadline_seconds: float
+
+
+# supervisor → worker
+
+
+class LinkKeeper(Message):
+    """Here (one descriptor comes along) is your end of a new link to the keeper; the older one is void."""
+
+
+# children → supervisor
+
+
+class KeeperReady(Message):
+    """The keeper holds its store, its audit and a tested configuration: listening may begin."""
+
+    users: int
+
+
+class KillWorker(Message):
+    """This worker did not acknowledge a revocation in time, or its queue is over its bound."""
+
+    worker: int
+    reason: str
+
+
+class WorkerReady(Message):
+    """The worker has its snapshot, is confined and accepts connections."""
+
+
+# keeper → worker
+
+
+class Snapshot(Message):
+    """All a worker needs; the first message on every new link, and the answer to every reload.
+
+    `worker` is the id the supervisor gave; `own_socket` the path of the keeper's private socket.
+    """
+
+    worker: int
+    limits: Limits
+    tls: TlsMaterial
+    routes: tuple[Route, ...]
+    upstreams: tuple[UpstreamState, ...]
+    sessions: tuple[Session, ...]
+    sealing_keys: tuple[SealingKey, ...]
+    audit_failing_since_unix: float = 0.0
+    version: int = 1
+
+
+class SessionPut(Message):
+    """A session began or changed."""
+
+    session: Session
+
+
+class SessionsRevoked(Message):
+    """These sessions are over; close what hangs on them and acknowledge."""
+
+    ack: int
+    ids: tuple[bytes, ...]
+    generation: int
+    reason: str
+
+
+class SessionAnswer(Message):
+    """Answer to `SessionAsk`: None means there is no such session."""
+
+    id: bytes
+    session: Session | None
+
+
+class UpstreamPut(Message):
+    """An upstream's state changed."""
+
+    state: UpstreamState
+
+
+class RecordsWritten(Message):
+    """Records of this worker up to and including number `upto` are in the log."""
+
+    upto: int
+
+
+class AuditState(Message):
+    """0: the audit works; else since when it does not (seconds since the epoch)."""
+
+    failing_since_unix: float
+
+
+# worker → keeper
+
+
+class WorkerHello(Message):
+    """First message of a worker on every new link; `confinement` says what the kernel enforces, for `status`."""
+
+    pid: int
+    boot: str
+    confinement: tuple[str, ...]
+
+
+class SessionAsk(Message):
+    """A cookie came whose session this worker does not know."""
+
+    id: bytes
+
+
+class RevokeAck(Message):
+    """Everything that hung on the sessions of `SessionsRevoked(ack=...)` is closed."""
+
+    ack: int
+    closed: int
+
+
+class Activity(Message):
+    """These sessions did something since the last message (coalesced, at most one a second)."""
+
+    ids: tuple[bytes, ...]
+
+
+class Records(Message):
+    """Audit events, encoded by `nbgate.audit.events`; numbers `first`, `first + 1`, ... of this worker's boot."""
+
+    boot: str
+    first: int
+    bodies: tuple[bytes, ...]
+
+
+class UpstreamSuspect(Message):
+    """A connection or an answer of this route's upstream does not fit what you told me; please look again."""
+
+    route: str
+
+
+class WorkerStatus(Message):
+    """Counters for `nbgate status`, once a second while something changes."""
+
+    connections: int
+    websockets: int
+    requests: int
+    accepting: bool
+
+
+ToKeeperFromSupervisor = LinkWorker | ChildEvent | ReloadAsked | DrainAsked
+ToWorkerFromSupervisor = LinkKeeper | DrainAsked
+ToSupervisor = KeeperReady | KillWorker | WorkerReady
+ToWorker = Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | RecordsWritten | AuditState
+ToKeeper = WorkerHello | SessionAsk | RevokeAck | Activity | Records | UpstreamSuspect | WorkerStatus

@@ -1,0 +1,71 @@
+"""What a route is: where a (host, prefix) leads. Shared nouns, no verbs: matching is in `nbgate.routing`."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Upstream(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
+    """Address a route forwards to: TCP (`host`, `port`) or, when `path` is set, a Unix socket."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Return the value of the Host header this upstream expects."""
+        if self.path:
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else self.authority
+
+
+class RouteKind(StrEnum):
+    """What stands behind a route."""
+
+    NOTEBOOK = "notebook"
+    OWN = "own"  # nbgate's own pages, served by the keeper on its private socket
+
+
+class Route(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
+    """One entry of the routing table.
+
+    Attributes:
+        name: Short stable name, used in cookies (`nbg-NAME-...`) and audit records; `[a-z0-9]+`.
+        prefix: Leading path, begins and ends with "/".
+        base_url: Prefix the notebook server itself was told, begins and ends with "/".
+    """
+
+    name: str
+    prefix: str
+    upstream: Upstream
+    base_url: str = "/"
+    kind: RouteKind = RouteKind.NOTEBOOK
+
+
+class Condition(StrEnum):
+    """What the keeper last found out about an upstream."""
+
+    UNKNOWN = "unknown"
+    GUARDED = "guarded"  # asks for a credential, and we hold one
+    OPEN_ALLOWED = "open-allowed"  # asks for none; --allow-open-upstream was given
+    OPEN = "open"  # asks for none: any local user can execute code through it
+    TOKEN_UNKNOWN = "token-unknown"  # asks for a credential that we do not hold
+    DOWN = "down"
+
+
+class UpstreamState(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
+    """What a worker needs to know of one route's upstream just now; `token` goes upstream and nowhere else."""
+
+    route: str
+    condition: Condition = Condition.UNKNOWN
+    token: str = ""
+    since_unix: float = 0.0
+    generation: int = 0
+
+    def __repr__(self) -> str:
+        return f"UpstreamState(route={self.route!r}, condition={self.condition!s}, token=Secret(…))"

@@ -1,0 +1,54 @@
+"""What the pipeline may decide about a request. Values only; `nbgate.edge` performs them."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from nbgate.model.route import Route, UpstreamState
+from nbgate.reasons import Reason
+
+
+class Forward(Struct, frozen=True, gc=False):
+    """Send the request to `route`'s upstream; `upstream_head` is the complete head but for its framing lines."""
+
+    route: Route
+    state: UpstreamState
+    upstream_head: bytes
+    scrub: bool  # the answer may be a page that shows the upstream's token
+
+
+class Respond(Struct, frozen=True, gc=False):
+    """Answer here and now."""
+
+    status: int
+    reason: Reason
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+    close: bool = False
+    hint: str = ""
+
+
+class ChallengeKind(StrEnum):
+    """How to ask for a login: by what the client can understand."""
+
+    PAGE = "page"  # 303 to the login page
+    API = "api"  # 401 JSON
+    WEBSOCKET = "websocket"  # 401, no body
+
+
+class Challenge(Struct, frozen=True, gc=False):
+    """Ask for a login."""
+
+    kind: ChallengeKind
+    reason: Reason
+    location: str = ""
+
+
+class Drop(Struct, frozen=True, gc=False):
+    """End the connection without an answer."""
+
+    reason: Reason
+
+
+Verdict = Forward | Respond | Challenge | Drop
