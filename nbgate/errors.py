@@ -50,6 +50,15 @@ class ProtocolError(NbgateError):
         self.status = status
 
 
+class FrameError(NbgateError):
+    """Theirs or the upstream's: a websocket frame breaks RFC 6455; `close_code` is what the sender is told."""
+
+    def __init__(self, reason: Reason, close_code: int) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.close_code = close_code
+
+
 class UpstreamProtocolError(NbgateError):
     """The upstream's: it answered something that is not HTTP as we accept it."""
 
@@ -113,3 +122,20 @@ class AuditError(NbgateError):
 
 class LinkError(NbgateError):
     """Ours: a message on an internal link breaks the closed set of messages or its bound."""
+
+
+class InputRefused(NbgateError):
+    """Theirs: a name or a password that somebody chose cannot be accepted; the hint says which one could."""
+
+    status = 400
+    exit_code = ExitCode.USAGE
+
+
+class LoginBusy(NbgateError):
+    """Ours, for a moment: too many passwords are being checked; nothing was said about this one."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("too many logins at once", hint="try again in a few seconds")
+        self.reason = Reason.LOGIN_BUSY

@@ -61,6 +61,8 @@ class Reason(StrEnum):
     NOT_A_DOCUMENT = "not-a-document"
 
     # where to
+    FIXED = "fixed"
+    REDIRECT = "redirect"
     NOT_FOUND = "not-found"
     NO_ROUTE = "no-route"
 

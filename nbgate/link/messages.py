@@ -8,6 +8,7 @@ link, and the supervisor replaces the worker; nothing is ever dropped from a lin
 | ---------- | ---------- | ---------------- | -------- | ----------------------------------------------- |
 | supervisor | keeper     | LinkWorker       | 4 KiB    | programming error: the keeper ends              |
 | supervisor | keeper     | ChildEvent       | 4 KiB    | the same                                        |
+| supervisor | keeper     | Listening        | 4 KiB    | the same                                        |
 | supervisor | keeper     | ReloadAsked      | 4 KiB    | the same                                        |
 | supervisor | both       | DrainAsked       | 4 KiB    | the same                                        |
 | supervisor | worker     | LinkKeeper       | 4 KiB    | the same                                        |
@@ -22,6 +23,7 @@ link, and the supervisor replaces the worker; nothing is ever dropped from a lin
 from msgspec import Struct
 
 from nbgate.config.schema import Limits
+from nbgate.http.headers import HeaderTables
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Route, UpstreamState
 from nbgate.model.session import Session
@@ -39,14 +41,14 @@ class Message(Struct, frozen=True, array_like=True, tag=True, kw_only=True, forb
 # supervisor → keeper
 
 
-class LinkWorker(Message):
+class LinkWorker(Message, frozen=True):
     """Here (one descriptor comes along) is your end of a new link to this worker; the older one is void."""
 
     worker: int
     pid: int
 
 
-class ChildEvent(Message):
+class ChildEvent(Message, frozen=True):
     """A child began or ended; the keeper writes it into the audit and into `status`."""
 
     role: str
@@ -58,11 +60,17 @@ class ChildEvent(Message):
     at_unix: float = 0.0
 
 
-class ReloadAsked(Message):
+class Listening(Message, frozen=True):
+    """These URLs are open to clients; for `status`."""
+
+    urls: tuple[str, ...]
+
+
+class ReloadAsked(Message, frozen=True):
     """Somebody sent SIGHUP."""
 
 
-class DrainAsked(Message):
+class DrainAsked(Message, frozen=True):
     """Stop accepting, end within `deadline_seconds`."""
 
     deadline_seconds: float
@@ -71,34 +79,34 @@ class DrainAsked(Message):
 # supervisor → worker
 
 
-class LinkKeeper(Message):
+class LinkKeeper(Message, frozen=True):
     """Here (one descriptor comes along) is your end of a new link to the keeper; the older one is void."""
 
 
 # children → supervisor
 
 
-class KeeperReady(Message):
+class KeeperReady(Message, frozen=True):
     """The keeper holds its store, its audit and a tested configuration: listening may begin."""
 
     users: int
 
 
-class KillWorker(Message):
+class KillWorker(Message, frozen=True):
     """This worker did not acknowledge a revocation in time, or its queue is over its bound."""
 
     worker: int
     reason: str
 
 
-class WorkerReady(Message):
+class WorkerReady(Message, frozen=True):
     """The worker has its snapshot, is confined and accepts connections."""
 
 
 # keeper → worker
 
 
-class Snapshot(Message):
+class Snapshot(Message, frozen=True):
     """All a worker needs; the first message on every new link, and the answer to every reload.
 
     `worker` is the id the supervisor gave; `own_socket` the path of the keeper's private socket.
@@ -106,6 +114,7 @@ class Snapshot(Message):
 
     worker: int
     limits: Limits
+    tables: HeaderTables
     tls: TlsMaterial
     routes: tuple[Route, ...]
     upstreams: tuple[UpstreamState, ...]
@@ -115,13 +124,13 @@ class Snapshot(Message):
     version: int = 1
 
 
-class SessionPut(Message):
+class SessionPut(Message, frozen=True):
     """A session began or changed."""
 
     session: Session
 
 
-class SessionsRevoked(Message):
+class SessionsRevoked(Message, frozen=True):
     """These sessions are over; close what hangs on them and acknowledge."""
 
     ack: int
@@ -130,26 +139,26 @@ class SessionsRevoked(Message):
     reason: str
 
 
-class SessionAnswer(Message):
+class SessionAnswer(Message, frozen=True):
     """Answer to `SessionAsk`: None means there is no such session."""
 
     id: bytes
     session: Session | None
 
 
-class UpstreamPut(Message):
+class UpstreamPut(Message, frozen=True):
     """An upstream's state changed."""
 
     state: UpstreamState
 
 
-class RecordsWritten(Message):
+class RecordsWritten(Message, frozen=True):
     """Records of this worker up to and including number `upto` are in the log."""
 
     upto: int
 
 
-class AuditState(Message):
+class AuditState(Message, frozen=True):
     """0: the audit works; else since when it does not (seconds since the epoch)."""
 
     failing_since_unix: float
@@ -158,7 +167,7 @@ class AuditState(Message):
 # worker → keeper
 
 
-class WorkerHello(Message):
+class WorkerHello(Message, frozen=True):
     """First message of a worker on every new link; `confinement` says what the kernel enforces, for `status`."""
 
     pid: int
@@ -166,26 +175,26 @@ class WorkerHello(Message):
     confinement: tuple[str, ...]
 
 
-class SessionAsk(Message):
+class SessionAsk(Message, frozen=True):
     """A cookie came whose session this worker does not know."""
 
     id: bytes
 
 
-class RevokeAck(Message):
+class RevokeAck(Message, frozen=True):
     """Everything that hung on the sessions of `SessionsRevoked(ack=...)` is closed."""
 
     ack: int
     closed: int
 
 
-class Activity(Message):
+class Activity(Message, frozen=True):
     """These sessions did something since the last message (coalesced, at most one a second)."""
 
     ids: tuple[bytes, ...]
 
 
-class Records(Message):
+class Records(Message, frozen=True):
     """Audit events, encoded by `nbgate.audit.events`; numbers `first`, `first + 1`, ... of this worker's boot."""
 
     boot: str
@@ -193,13 +202,13 @@ class Records(Message):
     bodies: tuple[bytes, ...]
 
 
-class UpstreamSuspect(Message):
+class UpstreamSuspect(Message, frozen=True):
     """A connection or an answer of this route's upstream does not fit what you told me; please look again."""
 
     route: str
 
 
-class WorkerStatus(Message):
+class WorkerStatus(Message, frozen=True):
     """Counters for `nbgate status`, once a second while something changes."""
 
     connections: int
@@ -208,7 +217,7 @@ class WorkerStatus(Message):
     accepting: bool
 
 
-ToKeeperFromSupervisor = LinkWorker | ChildEvent | ReloadAsked | DrainAsked
+ToKeeperFromSupervisor = LinkWorker | ChildEvent | Listening | ReloadAsked | DrainAsked
 ToWorkerFromSupervisor = LinkKeeper | DrainAsked
 ToSupervisor = KeeperReady | KillWorker | WorkerReady
 ToWorker = Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | RecordsWritten | AuditState

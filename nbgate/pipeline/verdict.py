@@ -9,12 +9,19 @@ from nbgate.reasons import Reason
 
 
 class Forward(Struct, frozen=True, gc=False):
-    """Send the request to `route`'s upstream; `upstream_head` is the complete head but for its framing lines."""
+    """Send the request to `route`'s upstream.
+
+    Attributes:
+        upstream_head: The complete head but for its framing lines and the empty line.
+        channel: A kernel or terminal websocket: no extensions, so that frames can be read.
+        below: The decoded segments below the route's prefix; what they name decides what may be rewritten.
+    """
 
     route: Route
     state: UpstreamState
     upstream_head: bytes
-    scrub: bool  # the answer may be a page that shows the upstream's token
+    channel: bool
+    below: tuple[str, ...]
 
 
 class Respond(Struct, frozen=True, gc=False):

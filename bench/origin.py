@@ -1,0 +1,88 @@
+"""The server behind every side: nginx on loopback without TLS; 1 KB of JSON that may not be stored, and 256 MiB."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from nbgate.testing.process import Program
+from nbgate.testing.wait import wait_until
+
+SMALL_PATH, BIG_PATH = "/api/contents/small.json", "/files/big.bin"
+SMALL_BYTES, BIG_BYTES = 1024, 256 << 20
+
+CONFIG = """\
+daemon off; master_process off; worker_processes 1; pid {folder}/origin.pid; error_log {folder}/origin.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 1h;
+  {temporary}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ root {folder}/www; default_type application/json; add_header Cache-Control no-store; }}
+    location = /api/contents {{ default_type application/json; return 200 '{{}}'; }}
+  }}
+}}
+"""
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def nginx_temporary(folder: Path) -> str:
+    """Return the directives that keep nginx's temporary files in `folder`, so that it needs no root."""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+
+
+def nginx_command(config: Path) -> list[str]:
+    """Return the command that runs nginx with `config`; as root its workers stay root, to read the folder."""
+    stay = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [shutil.which("nginx") or "/usr/sbin/nginx", "-e", f"{config}.log", "-c", str(config), *stay]
+
+
+def wait_for_port(port: int, program: Program) -> None:
+    """Wait until somebody listens on `port`."""
+
+    def look():
+        program.check_running()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        return False
+
+    wait_until(look, what=f"{program.command[0]} on port {port}", deadline_seconds=20)
+
+
+@contextlib.contextmanager
+def running_origin(folder: Path) -> Iterator[int]:
+    """Run the origin; give its port."""
+    folder.mkdir()
+    port = free_port()
+    for path, size in ((SMALL_PATH, SMALL_BYTES), (BIG_PATH, BIG_BYTES)):
+        file = folder / "www" / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as out:
+            out.truncate(size)
+    (folder / "www" / SMALL_PATH.lstrip("/")).write_bytes(small_body())
+    config = folder / "origin.conf"
+    config.write_text(CONFIG.format(folder=folder, port=port, temporary=nginx_temporary(folder)))
+    program = Program(nginx_command(config), folder / "origin.out")
+    program.start()
+    try:
+        wait_for_port(port, program)
+        yield port
+    finally:
+        program.end()
+
+
+def small_body() -> bytes:
+    """Return exactly `SMALL_BYTES` of JSON."""
+    empty = json.dumps({"name": "small.json", "content": ""}).encode()
+    return empty[:-2] + b"x" * (SMALL_BYTES - len(empty)) + empty[-2:]

@@ -1,0 +1,299 @@
+"""One TLS connection of a client: cuts requests out of its bytes and runs one exchange after the other.
+
+Thin: parsing and judging are pure code elsewhere. It never begins a second request before the first is done: what is
+behind an unfinished request waits unread. One of the three places that may catch `Exception`: a fault of ours becomes
+a 500 with an error id and a log line, never a request let through.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+
+from nbgate.audit.events import HttpReject
+from nbgate.edge.context import WorkerContext
+from nbgate.edge.exchange import Exchange
+from nbgate.edge.tunnel import Tunnel
+from nbgate.errors import ProtocolError
+from nbgate.http.head import Fields, HeadParser, find_head_end, judge_partial
+from nbgate.model.client import Client
+from nbgate.model.session import Session
+from nbgate.pipeline import answers
+from nbgate.pipeline.cookies import session_id_of
+from nbgate.pipeline.upstream_heads import UpstreamHeads
+from nbgate.reasons import Reason
+
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 1 << 20
+NEVER = math.inf
+
+log = structlog.get_logger()
+
+
+class ClientConnection(asyncio.Protocol):
+    """The client's side of everything that happens on one connection.
+
+    Attributes:
+        deadline: Loop time at which `expire` is called; the worker sweeps. `NEVER` while somebody else keeps time.
+    """
+
+    def __init__(self, worker: WorkerContext, client: Client) -> None:
+        self.worker = worker
+        self.client = client
+        self.transport: asyncio.Transport | None = None
+        self.buffer = b""
+        self.exchange: Exchange | None = None
+        self.tunnel: Tunnel | None = None
+        self.deadline = NEVER
+        self.heads = UpstreamHeads()
+        self._deadline_reason = Reason.HEAD_TIMEOUT
+        self._parser: HeadParser | None = None
+        self._parser_version = -1
+        self._scanned = 0
+        self._judged = 0
+        self._session_ids: set[bytes] = set()
+        self._fields: Fields | None = None
+        self._session_id: bytes | Reason | None = None
+        self._lingered_bytes = -1
+        self._holds: set[str] = set()
+        self._writing_since = NEVER
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; the handshake is done."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=self.worker.policy.limits.buffer_bytes)
+        self._set_deadline(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
+        self.worker.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client."""
+        self.guarded(self._take, data)
+
+    def eof_received(self) -> bool:
+        """End the connection: over TLS there is no half-open close worth keeping."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release everything that ran for this client."""
+        self.transport = None
+        self.worker.connections.discard(self)
+        for session_id in self._session_ids:
+            self.worker.sessions.detach(session_id, self)
+        if self.tunnel is not None:
+            self.guarded(self.tunnel.client_lost)
+        elif self.exchange is not None:
+            self.guarded(self.exchange.client_lost)
+
+    def pause_writing(self) -> None:
+        """Stop reading from the upstream: the client does not keep up."""
+        self._writing_since = self.worker.loop.time()
+        self._pass_pressure(full=True)
+
+    def resume_writing(self) -> None:
+        """Read from the upstream again."""
+        self._writing_since = NEVER
+        self._pass_pressure(full=False)
+
+    # what exchanges and tunnels use
+
+    def guarded(self, step: Callable[..., None], *args: object) -> None:
+        """Run `step`; a fault of ours in it ends the request with a 500 and the connection, nothing else."""
+        try:
+            step(*args)
+        except Exception:
+            error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
+            log.exception("internal error", error_id=error_id)
+            if self.exchange is not None and not self.exchange.is_done:
+                self.exchange.break_off(Reason.INTERNAL, 500)
+            self.abort()
+
+    def write(self, data: bytes) -> None:
+        """Send `data`; on a connection that is gone it is dropped."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def hold(self, why: str) -> None:
+        """Stop reading from the client until every `why` is released."""
+        if not self._holds and self.transport is not None:
+            self.transport.pause_reading()
+        self._holds.add(why)
+
+    def release(self, why: str) -> None:
+        """Read again unless something else holds."""
+        if why in self._holds:
+            self._holds.discard(why)
+            if not self._holds and self.transport is not None:
+                self.transport.resume_reading()
+
+    def expect_body(self) -> None:
+        """The next bytes are a request body: they may pause for a while, not for ever."""
+        self._set_deadline(self.worker.policy.limits.body_idle_seconds, Reason.BODY_TIMEOUT)
+
+    def expect_nothing(self) -> None:
+        """Whoever runs the exchange keeps time."""
+        self.deadline = NEVER
+
+    def attach_session(self, session: Session) -> None:
+        """Let the end of `session` end what this connection does for it."""
+        if session.id not in self._session_ids:
+            self._session_ids.add(session.id)
+            self.worker.sessions.attach(session.id, self)
+
+    def session_id(self, fields: Fields) -> bytes | Reason | None:
+        """Return the id in the session cookie, None without one, or why the cookie cannot be used; judged once."""
+        if fields is not self._fields:
+            self._fields = fields
+            self._session_id = session_id_of(fields)
+        return self._session_id
+
+    def begin_tunnel(self, tunnel: Tunnel) -> Tunnel:
+        """Give the connection to `tunnel`; what the client already sent behind its handshake are frames."""
+        self.tunnel = tunnel
+        self.deadline = NEVER
+        early, self.buffer = self.buffer, b""
+        if early:
+            tunnel.client_data(early)
+        self.release("behind")
+        return tunnel
+
+    def exchange_done(self, *, keep: bool) -> None:
+        """Go on with what is behind the finished exchange, or end the connection."""
+        self.exchange = None
+        if not keep or self.worker.draining:
+            self.finish()
+        elif self.buffer:
+            self.worker.loop.call_soon(self.guarded, self._next_request)
+        else:
+            self._set_deadline(self.worker.policy.limits.keepalive_seconds, Reason.KEEPALIVE_TIMEOUT)
+            self.release("behind")
+
+    def finish(self) -> None:
+        """End the connection so that the last answer arrives: closing with unread bytes would reset it."""
+        self.buffer = b""
+        self._lingered_bytes = 0
+        self._set_deadline(LINGER_SECONDS, Reason.KEEPALIVE_TIMEOUT)
+        self._holds.clear()
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once; a body under way stays visibly incomplete."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def drain(self) -> None:
+        """End the connection if it is idle; a running exchange ends it when it is done, a tunnel is closed apart."""
+        if self.exchange is None and self.tunnel is None:
+            self.finish()
+
+    def end_session(self, session_id: bytes, reason: Reason) -> bool:
+        """End what runs on behalf of the session (asked by `Sessions`)."""
+        if self.tunnel is not None and self.tunnel.session_id == session_id:
+            return self.tunnel.end_session(reason)
+        if self.exchange is not None and self.exchange.session_id == session_id:
+            self.exchange.break_off(reason, 401)
+            self.abort()
+        return True
+
+    def expire(self, now: float) -> None:
+        """Act on a passed deadline (asked by the worker's sweep)."""
+        if now - self._writing_since >= self.worker.policy.limits.write_stall_seconds:
+            self._end_with(Reason.WRITE_TIMEOUT)
+        elif self.tunnel is not None:
+            self.tunnel.expire(now)
+        elif self.exchange is not None and now >= self.exchange.deadline:
+            self.exchange.expire()
+        elif now >= self.deadline:
+            self._expire_reading()
+
+    # reading requests
+
+    def _take(self, data: bytes) -> None:
+        if self.tunnel is not None:
+            self.tunnel.client_data(data)
+        elif self.exchange is not None:
+            if self.exchange.wants_body:
+                self.exchange.client_data(data)
+            else:
+                self.buffer += data
+                self.hold("behind")
+        elif self._lingered_bytes >= 0:
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > LINGER_BYTES:
+                self.abort()
+        else:
+            self.buffer = self.buffer + data if self.buffer else data
+            self._next_request()
+
+    def _next_request(self) -> None:
+        if self.exchange is not None or self.transport is None or not self.buffer:
+            return
+        policy = self.worker.policy
+        if self._parser is None or self._parser_version != policy.version:
+            self._parser = HeadParser(policy.head_limits, policy.tables)
+            self._parser_version = policy.version
+        try:
+            end = find_head_end(self.buffer, self._scanned)
+            if end < 0:
+                self._wait_for_head()
+                return
+            raw, self.buffer = self.buffer[:end], self.buffer[end:]
+            self._scanned = self._judged = 0
+            head = self._parser.parse(raw)
+        except ProtocolError as error:
+            self._reject(error)
+            return
+        self.deadline = NEVER
+        self.exchange = Exchange(self, head, policy)
+        self.exchange.begin()
+
+    def _wait_for_head(self) -> None:
+        self._judged = judge_partial(self.buffer, self.worker.policy.head_limits, self._judged)
+        if not self._scanned or self._deadline_reason is not Reason.HEAD_TIMEOUT:
+            self._set_deadline(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
+        self._scanned = len(self.buffer)
+        self.release("behind")
+
+    def _reject(self, error: ProtocolError) -> None:
+        self.worker.outbox.record(
+            HttpReject,
+            outcome="failure",
+            client_ip=self.client.address,
+            client_port=self.client.port,
+            status=error.status,
+            reason=error.reason.value,
+            request_id=self.worker.next_request_id(),
+        )
+        self.write(answers.rejection(error.status))
+        self.finish()
+
+    def _expire_reading(self) -> None:
+        if self._lingered_bytes >= 0:
+            self.abort()
+        elif self._deadline_reason is Reason.HEAD_TIMEOUT and self.buffer:
+            self._reject(ProtocolError(Reason.HEAD_TIMEOUT, 408))
+        elif self.exchange is not None:
+            self.exchange.body_late()
+        else:
+            self.finish()
+
+    def _end_with(self, reason: Reason) -> None:
+        if self.tunnel is not None:
+            self.tunnel.break_off(reason)
+        elif self.exchange is not None:
+            self.exchange.break_off(reason, 0)
+        self.abort()
+
+    def _pass_pressure(self, *, full: bool) -> None:
+        if self.tunnel is not None:
+            self.tunnel.client_full(full=full)
+        elif self.exchange is not None:
+            self.exchange.client_full(full=full)
+
+    def _set_deadline(self, seconds: float, reason: Reason) -> None:
+        self.deadline = self.worker.loop.time() + seconds
+        self._deadline_reason = reason

@@ -1,0 +1,58 @@
+"""What every connection of one worker shares. Values and counters only; who fills them is `nbgate.edge.worker`."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nbgate.clock import Clock
+from nbgate.edge.outbox import Outbox
+from nbgate.edge.pool import Pool
+from nbgate.edge.sessions import Sessions
+from nbgate.policy import Policy
+
+if TYPE_CHECKING:
+    from nbgate.edge.client_connection import ClientConnection
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerContext:
+    """One worker's shared parts.
+
+    Attributes:
+        policy: The snapshot for the next request; replaced whole, never changed.
+        random: Returns that many random bytes.
+        suspect: Tells the keeper that a route's upstream does not behave as it said.
+        id_prefix: Eight hex digits that make request ids unique across workers and restarts.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+    policy: Policy
+    outbox: Outbox
+    sessions: Sessions
+    pool: Pool
+    random: Callable[[int], bytes]
+    suspect: Callable[[str], None]
+    id_prefix: str
+    connections: "set[ClientConnection]" = field(default_factory=set)
+    requests: int = 0
+    websockets: int = 0
+    draining: bool = False
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def pending(self) -> int:
+        """Return how many handshakes and connects are under way."""
+        return len(self._tasks)
+
+    def next_request_id(self) -> str:
+        """Return the id of a new request; short, and printed on error pages."""
+        self.requests += 1
+        return f"{self.id_prefix}{self.requests:06x}"
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run `coroutine`; the reference that keeps it alive goes when it ends."""
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,94 @@
+"""The worker's side of the audit: events on their way to the keeper, kept until the keeper says they are in the log.
+
+What the keeper has not acknowledged is sent again on the next link; it knows a record by (boot, number). Overflow: from
+`SOFT_LIMIT` unacknowledged events on the worker behaves as if the audit could not be written (THREATS 5.6), so that a
+long absence of the keeper ends in refusals, not in unrecorded requests. Nothing is ever thrown away here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from nbgate.audit.events import Event, encode_event
+from nbgate.clock import Clock
+from nbgate.link.messages import Records
+
+SOFT_LIMIT = 20_000
+FLUSH_SECONDS = 0.02
+BATCH = 1000
+
+E = TypeVar("E", bound=Event)
+
+
+class Outbox:
+    """Number events, batch them, keep them until acknowledged."""
+
+    def __init__(
+        self, *, loop: asyncio.AbstractEventLoop, clock: Clock, boot: str, send: Callable[[Records], None]
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._boot = boot
+        self._send = send
+        self._next = 1
+        self._unsent: list[bytes] = []
+        self._unacked: deque[tuple[int, bytes]] = deque()
+        self._scheduled = False
+        self._second = -1
+        self._prefix = ""
+        self.full_since_unix = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many events are not in the log yet, as far as this worker knows."""
+        return len(self._unacked)
+
+    def record(self, kind: Callable[..., E], **fields: Any) -> None:
+        """Make an event of `kind`, stamped and numbered, and hand it to the keeper within `FLUSH_SECONDS`."""
+        unix = self._clock.unix()
+        event = kind(
+            timestamp=self._timestamp(unix),
+            monotonic_us=int(self._clock.monotonic() * 1_000_000),
+            boot=self._boot,
+            n=self._next,
+            **fields,
+        )
+        body = encode_event(event)
+        self._unacked.append((self._next, body))
+        self._unsent.append(body)
+        self._next += 1
+        if len(self._unacked) > SOFT_LIMIT and not self.full_since_unix:
+            self.full_since_unix = unix
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Send what has not been sent on this link."""
+        self._scheduled = False
+        unsent, self._unsent = self._unsent, []
+        first = self._next - len(unsent)
+        for start in range(0, len(unsent), BATCH):
+            self._send(Records(boot=self._boot, first=first + start, bodies=tuple(unsent[start : start + BATCH])))
+
+    def acknowledge(self, upto: int) -> None:
+        """Forget the events up to and including number `upto`: they are in the log."""
+        while self._unacked and self._unacked[0][0] <= upto:
+            self._unacked.popleft()
+        if self.full_since_unix and len(self._unacked) < SOFT_LIMIT // 2:
+            self.full_since_unix = 0.0
+
+    def send_again(self) -> None:
+        """Send everything that was not acknowledged, on a new link."""
+        self._unsent = [body for _, body in self._unacked]
+        self.flush()
+
+    def _timestamp(self, unix: float) -> str:
+        """RFC 3339 with microseconds; the part down to the second is made once a second (0.3 µs instead of 1.2)."""
+        second = int(unix)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._prefix}{int((unix - second) * 1_000_000):06d}Z"

@@ -1,0 +1,64 @@
+"""Make and open files that belong to nbgate alone: folders 0700, files 0600, whatever the umask is.
+
+Follows no symbolic link and repairs nothing: a file that others may read is refused, because it may have been read.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+def make_private_folder(path: Path) -> None:
+    """Make the folder `path` (0700) unless it is there.
+
+    Raises:
+        OSError: It cannot be made.
+        PermissionError: It is there, and somebody else may enter it or owns it.
+    """
+    try:
+        path.mkdir(mode=FOLDER_MODE, parents=True)
+    except FileExistsError:
+        _require_private(path, path.lstat(), stat.S_ISDIR, "chmod 700")
+    else:
+        path.chmod(FOLDER_MODE)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open `path` and return its descriptor; with `O_CREAT` in `flags` a new file is 0600.
+
+    Raises:
+        OSError: It cannot be opened, or is a symbolic link.
+        PermissionError: It is no regular file, or somebody else may read it or owns it.
+    """
+    existed = os.path.lexists(path)
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        if not existed:
+            os.fchmod(descriptor, FILE_MODE)  # a umask can only take bits away, but it can take ours
+        _require_private(path, os.fstat(descriptor), stat.S_ISREG, "chmod 600")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in folder `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_private(path: Path, found: os.stat_result, is_right_kind: Callable[[int], bool], command: str) -> None:
+    if not is_right_kind(found.st_mode):
+        raise PermissionError(f"{path} is not what it should be: refusing to use it")
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise PermissionError(f"{path} belongs to another user")
+    if found.st_mode & 0o077:
+        raise PermissionError(f"{path} is open to other users: {command} {path}")

@@ -1,0 +1,75 @@
+"""What the paths of notebook servers mean for the gateway: tables, and a lookup in each.
+
+All of them take the once-decoded segments below the server's base URL (`nbgate.routing.table.rest_of`). They say what
+a path is, never whether somebody may have it. An unknown path is a page without data: it is scrubbed, it needs the
+session, and reading it is not guarded by Fetch-Metadata.
+"""
+
+from msgspec import Struct
+
+
+class PathFact(Struct, frozen=True):
+    """One row: everything at and below `segments` is so, and why."""
+
+    segments: tuple[str, ...]
+    why: str
+
+
+# A page here is somebody's file or a fixed asset: not one byte of it may be changed (PREFIX, safe streaming).
+UNTOUCHED = (
+    PathFact(("@file",), "marimo: virtual files of a notebook"),
+    PathFact(("api",), "JSON for programs"),
+    PathFact(("assets",), "marimo: assets"),
+    PathFact(("custom",), "the user's own css and js"),
+    PathFact(("files",), "user content"),
+    PathFact(("kernelspecs",), "files of kernels"),
+    PathFact(("lab", "extensions"), "assets of extensions"),
+    PathFact(("nbconvert",), "user content"),
+    PathFact(("nbextensions",), "assets of classic extensions"),
+    PathFact(("proxy",), "jupyter-server-proxy: another application"),
+    PathFact(("public",), "marimo: the user's own files"),
+    PathFact(("static",), "assets"),
+    PathFact(("voila", "files"), "user content"),
+    PathFact(("voila", "static"), "assets"),
+)
+
+# Reading these gives data or has an effect: another site must not make a browser do it (T18).
+DATA = (
+    PathFact(("api",), "notebooks, files, kernels"),
+    PathFact(("files",), "user content"),
+    PathFact(("lab", "api"), "settings and workspaces"),
+    PathFact(("nbconvert",), "user content; costs a conversion"),
+    PathFact(("terminals", "websocket"), "a terminal"),
+    PathFact(("voila", "render"), "runs a notebook"),
+)
+
+# Pages ask for these by themselves, again and again: no sign that somebody is there (T15).
+POLLED = frozenset({"contents", "events", "kernels", "kernelspecs", "me", "sessions", "status", "terminals"})
+
+
+def is_untouched(rest: tuple[str, ...]) -> bool:
+    """Say whether answers below this path are user content or assets, which no rewrite may touch."""
+    return _lies_below(UNTOUCHED, rest)
+
+
+def has_data(rest: tuple[str, ...]) -> bool:
+    """Say whether a safe method on this path still gives data or has an effect."""
+    return _lies_below(DATA, rest)
+
+
+def is_message_channel(rest: tuple[str, ...]) -> bool:
+    """Say whether a websocket here speaks to a kernel or a terminal: what the audit will have to read."""
+    match rest:
+        case ("api", "kernels", _, "channels") | ("terminals", "websocket", _):
+            return True
+        case _:
+            return False
+
+
+def is_background_poll(method: str, rest: tuple[str, ...]) -> bool:
+    """Say whether open pages send this request by themselves, so that it must not keep a session alive."""
+    return method in {"GET", "HEAD"} and len(rest) > 1 and rest[0] == "api" and rest[1] in POLLED
+
+
+def _lies_below(facts: tuple[PathFact, ...], rest: tuple[str, ...]) -> bool:
+    return any(rest[: len(fact.segments)] == fact.segments for fact in facts)

@@ -1,0 +1,125 @@
+"""The gateway's own answers, as bytes: error pages for people, JSON for programs, the fixed ones for strangers.
+
+Pure: values in, a complete HTTP/1.1 response out. Nothing of the request is ever printed here but its id, which is ours.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from http import HTTPStatus
+
+from nbgate.access.paths import RequestKind
+from nbgate.pipeline.explanations import explain
+from nbgate.pipeline.verdict import Challenge, ChallengeKind, Respond
+from nbgate.reasons import Reason
+
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
+    "place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}h1{font-size:1.4rem;"
+    "margin:0 0 .5rem}code{font-size:.95em}p.id{opacity:.65;font-size:.85rem;margin-top:2rem}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_PAGE = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+    'content="width=device-width,initial-scale=1">{refresh}<title>{title} – nbgate</title><style>{style}</style></head>\n'
+    '<body><main><h1>{title}</h1><p>{text}</p>{hint}<p class="id">{status} {reason} · error id {request_id}</p>'
+    "</main></body></html>\n"
+)
+_COMMON = (
+    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    f"Content-Security-Policy: default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'none'\r\n"
+)
+_REFRESH_SECONDS = 5
+_COMES_BACK = frozenset({
+    Reason.UPSTREAM_CHECKING, Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_LOST, Reason.UPSTREAM_TIMEOUT,
+    Reason.KEEPER_UNAVAILABLE, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_TOKEN_UNKNOWN,
+})  # fmt: skip
+_HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of `status`; statuses without one get an empty phrase (RFC 9112 section 4)."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def rejection(status: int) -> bytes:
+    """Return the fixed answer to bytes that are no request: it repeats not one byte of them (THREATS fact 5)."""
+    body = f"{status} {phrase(status)}\n".encode()
+    upgrade = "Sec-WebSocket-Version: 13\r\n" if status == HTTPStatus.UPGRADE_REQUIRED else ""
+    allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
+    return (
+        f"HTTP/1.1 {status} {phrase(status)}\r\n{upgrade}{allow}Content-Type: {_TEXT}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body
+
+
+def not_tls(https_url: str) -> bytes:
+    """Return the answer to plain HTTP on the TLS port: people who typed http:// took the server for dead."""
+    body = f"This port speaks HTTPS only. Open {https_url}\n".encode()
+    return (
+        f"HTTP/1.1 400 Bad Request\r\nContent-Type: {_TEXT}\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body
+
+
+def respond(verdict: Respond, kind: RequestKind, *, request_id: str, close: bool, head_only: bool) -> bytes:
+    """Return the response for `verdict`, in the form that a request of this `kind` can use.
+
+    Args:
+        verdict: What was decided; an empty body means: explain the reason.
+        kind: Navigation gets a page, a program JSON, a websocket handshake only the status.
+        request_id: Printed on the page and sent as X-Request-ID; leads to the audit record.
+        close: Whether the connection ends with this answer.
+        head_only: The request was HEAD.
+    """
+    body, content_type = verdict.body, verdict.content_type
+    if not body and verdict.status not in {204, 303, 304, 308}:
+        body, content_type = _explained(verdict, kind, request_id)
+    retry = "Retry-After: 2\r\n" if verdict.status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in verdict.headers)
+    ending = "Connection: close\r\n" if close else ""
+    typed = f"Content-Type: {content_type}\r\n" if body else ""
+    return (
+        f"HTTP/1.1 {verdict.status} {phrase(verdict.status)}\r\n{_COMMON}{retry}{lines}{typed}"
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n{ending}\r\n"
+    ).encode() + (b"" if head_only else body)
+
+
+def challenge(verdict: Challenge, *, request_id: str, close: bool, head_only: bool) -> bytes:
+    """Return the request for a login: never a redirect that a script or a websocket cannot see (FIELD 3.17)."""
+    if verdict.kind is ChallengeKind.PAGE:
+        answer = Respond(303, verdict.reason, headers=(("Location", verdict.location),))
+        return respond(answer, RequestKind.NAVIGATION, request_id=request_id, close=close, head_only=head_only)
+    answer = Respond(401, verdict.reason)
+    kind = RequestKind.API if verdict.kind is ChallengeKind.API else RequestKind.WEBSOCKET
+    return respond(answer, kind, request_id=request_id, close=close, head_only=head_only)
+
+
+def _explained(verdict: Respond, kind: RequestKind, request_id: str) -> tuple[bytes, str]:
+    title, text = explain(verdict.reason)
+    if kind is RequestKind.NAVIGATION:
+        comes_back = verdict.reason in _COMES_BACK
+        page = _PAGE.format(
+            refresh=f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">' if comes_back else "",
+            style=_STYLE,
+            title=html.escape(title),
+            text=html.escape(text),
+            hint=f"<p><code>{html.escape(verdict.hint)}</code></p>" if verdict.hint else "",
+            status=verdict.status,
+            reason=verdict.reason.value,
+            request_id=html.escape(request_id),
+        )
+        return page.encode(), _HTML
+    if kind is RequestKind.WEBSOCKET:
+        return f"{verdict.status} {verdict.reason.value}\n".encode(), _TEXT
+    answer = {"message": text, "reason": verdict.reason.value, "error_id": request_id}
+    if verdict.hint:
+        answer["hint"] = verdict.hint
+    return json.dumps(answer).encode() + b"\n", _JSON

@@ -1,0 +1,82 @@
+"""What each reason is called on a page and in a JSON answer: a title and one sentence that says what to do.
+
+Data only. Reasons that no page ever shows share the general text.
+"""
+
+from nbgate.reasons import Reason
+
+_GENERAL = ("Refused", "The gateway refused this request.")
+
+_TEXTS = {
+    Reason.AUDIT_UNAVAILABLE: (
+        "The audit cannot be written",
+        "Nothing may happen here unrecorded, so the gateway refuses it until its disk can be written again.",
+    ),
+    Reason.BODY_TOO_LARGE: ("Too large", "The request is larger than the gateway accepts here."),
+    Reason.CROSS_ORIGIN: (
+        "Sent by another site",
+        "The request names another site as its origin. If you opened this page under an address of its own, "
+        "use one address throughout.",
+    ),
+    Reason.CROSS_SITE: ("Sent by another site", "Another site asked for this; open the address yourself."),
+    Reason.DRAINING: ("Restarting", "The gateway is being restarted; try again in a moment."),
+    Reason.INTERNAL: (
+        "Something broke in the gateway",
+        "The fault is ours, nothing was passed on. The error id leads to the log line.",
+    ),
+    Reason.KEEPER_UNAVAILABLE: (
+        "One moment",
+        "The part of the gateway that knows logins is starting again; your notebook server is untouched.",
+    ),
+    Reason.LOGIN_REQUIRED: ("Log in first", "This needs a login."),
+    Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
+    Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
+    Reason.ORIGIN_MISSING: (
+        "Origin missing",
+        "The request does not say which site it comes from; browsers do. Programs log in first and send JSON.",
+    ),
+    Reason.ORIGIN_NULL: ("Sent from a sandbox", "A sandboxed page may not change anything here."),
+    Reason.OVERLOADED: ("Too busy", "The gateway is at its limit; try again in a moment."),
+    Reason.SESSION_ENDED: ("Signed out", "Your session has ended; log in again."),
+    Reason.SESSION_EXPIRED: ("Signed out", "Your session has reached its age limit; log in again."),
+    Reason.SESSION_IDLE: ("Signed out", "Your session was idle for too long; log in again."),
+    Reason.SECRET_IN_RESPONSE: (
+        "Answer withheld",
+        "The notebook server's answer held its own access token; the gateway did not pass it on.",
+    ),
+    Reason.UPSTREAM_BAD_RESPONSE: (
+        "The notebook server answered nonsense",
+        "What it sent is not HTTP as the gateway accepts it, so nothing was passed on.",
+    ),
+    Reason.UPSTREAM_CHECKING: (
+        "Looking for the notebook server",
+        "The gateway is checking that the notebook server is there and guarded. This page reloads by itself.",
+    ),
+    Reason.UPSTREAM_LOST: (
+        "The notebook server went away",
+        "The connection broke before the answer began. This page reloads by itself.",
+    ),
+    Reason.UPSTREAM_OPEN: (
+        "The notebook server is open to everybody on its machine",
+        "It asks for no token or password, so any local user could run code through it. Start it with a token, or "
+        "allow it with the option below.",
+    ),
+    Reason.UPSTREAM_REFUSED: (
+        "The notebook server is not running",
+        "Nothing listens at its address. Start it; this page reloads by itself.",
+    ),
+    Reason.UPSTREAM_REJECTED_CREDENTIAL: (
+        "The notebook server rejected the gateway's token",
+        "It was probably restarted with another one; the gateway is looking for it. Reload in a moment.",
+    ),
+    Reason.UPSTREAM_TIMEOUT: ("The notebook server does not answer", "It accepted the request but sent nothing."),
+    Reason.UPSTREAM_TOKEN_UNKNOWN: (
+        "The notebook server's token is not known",
+        "It asks for a token that the gateway could not find in its runtime files. Give it with the option below.",
+    ),
+}
+
+
+def explain(reason: Reason) -> tuple[str, str]:
+    """Return (title, sentence) for `reason`."""
+    return _TEXTS.get(reason, _GENERAL)

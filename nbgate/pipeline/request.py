@@ -1,0 +1,146 @@
+"""The way of a request: what is asked of it, in this order, until somebody has a verdict. This file is the architecture.
+
+Pure: who is asking, the session found for the cookie, and the time are arguments. It opens nothing and answers nothing;
+`nbgate.edge` performs the verdict. The shape of the request (framing, sizes, target form) was judged by the parser.
+"""
+
+from msgspec import Struct
+
+from nbgate.access.paths import Page, RequestKind, judge_login, open_page
+from nbgate.guard.origin import judge_origin
+from nbgate.http.head import RequestHead
+from nbgate.jupyter.paths import carries_data, is_channel
+from nbgate.model.client import Client
+from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.model.session import Session
+from nbgate.pipeline.fixed import fixed_answer
+from nbgate.pipeline.verdict import Challenge, ChallengeKind, Forward, Respond, Verdict
+from nbgate.policy import Policy
+from nbgate.reasons import Reason
+from nbgate.pipeline.upstream_heads import UpstreamHeads
+from nbgate.routing.table import upstream_target
+from nbgate.sessions.judge import judge_session
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+AUDIT_GRACE_SECONDS = 600.0
+
+
+class Asker(Struct, frozen=True, gc=False):
+    """Who is asking: the connection's client, the live session if there is one, and why there is none."""
+
+    client: Client
+    session: Session | None
+    no_session: Reason = Reason.LOGIN_REQUIRED
+
+
+def decide(
+    head: RequestHead, kind: RequestKind, asker: Asker, policy: Policy, build: UpstreamHeads, request_id: str, now: float
+) -> Verdict:
+    """Return what happens to the request `head`.
+
+    Args:
+        head: The parsed request.
+        kind: Navigation, API call or websocket handshake: how a refusal must look.
+        asker: Who is asking.
+        policy: The snapshot this request began with.
+        build: Serialises the head for the upstream.
+        request_id: Goes into the upstream's log and ours.
+        now: Seconds since the epoch.
+    """
+    route = policy.routes.match(head.target.segments)
+    page = open_page(head.target.segments, route)
+    if (fixed := fixed_answer(page, head.method)) is not None:
+        return fixed
+    session, no_session = _live(asker, now)
+    own_page = route is not None and route.kind is RouteKind.OWN
+    refused = judge_origin(
+        method=head.method,
+        websocket=kind is RequestKind.WEBSOCKET,
+        fields=head.fields,
+        has_session=session is not None,
+        own_page=own_page or page is Page.MOUNT_LOGOUT,
+        has_data=route is not None and not own_page and carries_data(_below(head, route)),
+    )
+    if refused is not None:
+        return Respond(403, refused)
+    if judge_login(page, has_session=session is not None) is not None:
+        return _ask_for_login(head, kind, no_session)
+    if route is None:
+        return Respond(404, Reason.NO_ROUTE)
+    if (stopped := _audit_stance(head, policy, now)) is not None:
+        return stopped
+    if own_page or page is Page.MOUNT_LOGOUT:
+        target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
+        return _forward(head, policy.own_route, policy.own_state, asker, session, build, request_id, target)
+    if page is Page.MOUNT_LOGIN:
+        location = "/_nbgate/login" if session is None else route.prefix
+        return Respond(303, Reason.REDIRECT, headers=(("Location", location),))
+    state = policy.upstreams[route.name]
+    if (unavailable := _judge_upstream(state)) is not None:
+        return unavailable
+    return _forward(head, route, state, asker, session, build, request_id, upstream_target(route, head.target))
+
+
+def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
+    if asker.session is None:
+        return None, asker.no_session
+    reason = judge_session(asker.session, now)
+    return (asker.session, Reason.LOGIN_REQUIRED) if reason is None else (None, reason)
+
+
+def _below(head: RequestHead, route: Route) -> tuple[str, ...]:
+    depth = route.prefix.count("/") - 1
+    return head.target.segments[depth:]
+
+
+def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verdict:
+    if kind is RequestKind.NAVIGATION:
+        return Challenge(ChallengeKind.PAGE, reason, location=login_location(head))
+    return Challenge(ChallengeKind.API if kind is RequestKind.API else ChallengeKind.WEBSOCKET, reason)
+
+
+def _audit_stance(head: RequestHead, policy: Policy, now: float) -> Verdict | None:
+    """THREATS 5.6: while the audit cannot be written nothing is changed, and after ten minutes nothing is read."""
+    since = policy.audit_failing_since_unix
+    if since and (head.method not in SAFE_METHODS or now - since > AUDIT_GRACE_SECONDS):
+        return Respond(503, Reason.AUDIT_UNAVAILABLE)
+    return None
+
+
+def _judge_upstream(state: UpstreamState) -> Verdict | None:
+    match state.condition:
+        case Condition.GUARDED | Condition.OPEN_ALLOWED:
+            return None
+        case Condition.OPEN:
+            return Respond(503, Reason.UPSTREAM_OPEN, hint="nbgate --allow-open-upstream")
+        case Condition.TOKEN_UNKNOWN:
+            return Respond(502, Reason.UPSTREAM_TOKEN_UNKNOWN, hint="nbgate --upstream-token-file FILE")
+        case Condition.DOWN:
+            return Respond(503, Reason.UPSTREAM_REFUSED)
+        case Condition.UNKNOWN:
+            return Respond(503, Reason.UPSTREAM_CHECKING)
+
+
+def _forward(
+    head: RequestHead, route: Route, state: UpstreamState, asker: Asker, session: Session | None, build: UpstreamHeads,
+    request_id: str, target: bytes,
+) -> Forward:
+    below = _below(head, route)
+    return Forward(
+        route=route,
+        state=state,
+        upstream_head=build(head, route, state, session, asker.client, target, request_id),
+        channel=is_channel(below),
+        below=below,
+    )
+
+
+def login_location(head: RequestHead) -> str:
+    """Return the login page's address that comes back to where this navigation was going."""
+    path = head.target.raw.decode("ascii")
+    return "/_nbgate/login" if path == "/" else f"/_nbgate/login?next={_quote(path)}"
+
+
+def _quote(text: str) -> str:
+    keep = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/"
+    return "".join(char if char in keep else f"%{ord(char):02X}" for char in text)

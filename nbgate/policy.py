@@ -1,0 +1,76 @@
+"""The immutable snapshot by which a worker judges requests: compiled once from what the keeper sent.
+
+A request keeps the policy it began with; a reload makes a new one. Nothing here changes after it is made.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from nbgate.config.schema import Limits
+from nbgate.crypto.sealing import Keyring
+from nbgate.http.head import HeadLimits
+from nbgate.http.headers import HeaderTables
+from nbgate.model.keys import SealingKey
+from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.routing.table import RouteTable
+
+COOKIE_PURPOSE = "upstream-cookie"
+
+
+class Policy(Struct, frozen=True):
+    """What a worker may decide by.
+
+    Attributes:
+        upstreams: State of each route's upstream, by route name.
+        audit_failing_since_unix: 0 while records can be written.
+    """
+
+    version: int
+    limits: Limits
+    head_limits: HeadLimits
+    tables: HeaderTables
+    routes: RouteTable
+    upstreams: dict[str, UpstreamState]
+    cookie_keys: Keyring
+    own_route: Route
+    own_state: UpstreamState
+    audit_failing_since_unix: float = 0.0
+
+    def with_upstream(self, state: UpstreamState) -> "Policy":
+        """Return this policy with a newer state of one upstream; an older generation changes nothing."""
+        known = self.upstreams.get(state.route)
+        if known is None or known.generation > state.generation:
+            return self
+        return msgspec.structs.replace(self, upstreams={**self.upstreams, state.route: state})
+
+    def with_audit(self, failing_since_unix: float) -> "Policy":
+        """Return this policy with another state of the audit."""
+        return msgspec.structs.replace(self, audit_failing_since_unix=failing_since_unix)
+
+
+def compile_policy(
+    *,
+    version: int,
+    limits: Limits,
+    tables: HeaderTables,
+    routes: tuple[Route, ...],
+    upstreams: tuple[UpstreamState, ...],
+    sealing_keys: tuple[SealingKey, ...],
+    audit_failing_since_unix: float,
+) -> Policy:
+    """Return the snapshot for these parts; `routes` holds exactly one of kind OWN."""
+    own = next(route for route in routes if route.kind is RouteKind.OWN)
+    states = {route.name: UpstreamState(route=route.name) for route in routes if route.kind is not RouteKind.OWN}
+    states.update((state.route, state) for state in upstreams)
+    return Policy(
+        version=version,
+        limits=limits,
+        head_limits=HeadLimits(head_bytes=limits.head_bytes, line_bytes=limits.line_bytes, headers=limits.headers),
+        tables=tables,
+        routes=RouteTable(routes),
+        upstreams=states,
+        cookie_keys=Keyring(COOKIE_PURPOSE, sealing_keys),
+        own_route=own,
+        own_state=UpstreamState(route=own.name, condition=Condition.GUARDED),
+        audit_failing_since_unix=audit_failing_since_unix,
+    )

@@ -1,0 +1,217 @@
+"""Rewrite a page while it streams: bytes in, bytes out, and no byte changed but the ones an edit asks for.
+
+A tokenizer for just as much HTML as it takes to find start tags and the page configuration. It never waits for the
+whole page: Voila sends one over minutes, in pieces that end anywhere. It holds back at most one tag (64 KiB; a longer
+one, such as an image in an attribute, passes as it is) and the configuration script (4 MiB; a longer one counts as a
+leak). It knows no charset: everything it looks for is ASCII, all other bytes pass as they are.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Protocol
+
+from nbgate.rewrite.page_config import edit_config
+from nbgate.rewrite.tags import TagReader
+from nbgate.rewrite.token_scrub import TokenGuard, TokenScrub
+
+MAX_TAG_BYTES = 64 << 10
+MAX_CONFIG_BYTES = 4 << 20
+
+_CONFIG_ID = b"jupyter-config-data"
+_COMMENT = b"<!--"
+_COMMENT_END = re.compile(rb"--!?>")
+_RAW_ENDS = {
+    name: re.compile(rb"</" + name + rb"(?=[\t\n\f\r />])", re.IGNORECASE)
+    for name in (b"script", b"style", b"textarea", b"title")
+}
+
+
+class PageEdit(Protocol):
+    """What may be changed in a page. Called in document order; must depend on nothing but its arguments."""
+
+    def attribute(self, tag: bytes, name: bytes, value: bytes) -> bytes:
+        """Return the value to write; all names in lower case. It must not hold the quote around the old one."""
+        ...
+
+    def config_value(self, key: str, value: str) -> str:
+        """Return the value to write for a string in the outermost object of the page configuration."""
+        ...
+
+
+class _In(Enum):
+    TEXT = auto()
+    TAG = auto()
+    LONG_TAG = auto()
+    COMMENT = auto()
+    DECLARATION = auto()
+    RAW = auto()
+    CONFIG = auto()
+
+
+class PageRewriter:
+    """Scrubs `token` from one page, and applies further edits to it.
+
+    Attributes:
+        leaked: The token would still be in the output, or could be: cut the answer. Nothing comes out any more.
+    """
+
+    def __init__(self, token: str, edits: Sequence[PageEdit] = ()) -> None:
+        self._edits: tuple[PageEdit, ...] = (TokenScrub(token), *edits)
+        self._guard = TokenGuard(token)
+        self._in = _In.TEXT
+        self._buffer = bytearray()
+        self._out = bytearray()
+        self._tag = TagReader()
+        self._raw_end = _RAW_ENDS[b"script"]
+        self._from = 0
+
+    @property
+    def leaked(self) -> bool:
+        """Say whether the answer must be cut."""
+        return self._guard.leaked
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes of the page; return those that may go to the client now."""
+        self._buffer += chunk
+        while self._step():
+            pass
+        return self._drain()
+
+    def finish(self) -> bytes:
+        """End the page; return what was held back. A configuration script without its end counts as a leak."""
+        if self._in is _In.CONFIG:
+            self._guard.leaked = True
+        self._emit(len(self._buffer))
+        return self._drain() + self._guard.finish()
+
+    def _drain(self) -> bytes:
+        out, self._out = bytes(self._out), bytearray()
+        return self._guard.feed(out)
+
+    def _emit(self, count: int) -> None:
+        """Move `count` bytes from the front of the buffer to the output."""
+        self._out += self._buffer[:count]
+        del self._buffer[:count]
+
+    def _step(self) -> bool:
+        """Do the next thing; False when it needs more bytes."""
+        if self.leaked or not self._buffer:
+            self._buffer.clear()
+            return False
+        match self._in:
+            case _In.TEXT:
+                return self._text()
+            case _In.TAG | _In.LONG_TAG:
+                return self._start_tag()
+            case _In.COMMENT:
+                return self._comment()
+            case _In.DECLARATION:
+                return self._declaration()
+            case _:
+                return self._raw_text()
+
+    def _text(self) -> bool:
+        start = self._buffer.find(b"<")
+        self._emit(len(self._buffer) if start < 0 else start)
+        if len(self._buffer) < len(b"<x"):
+            return False
+        begin = bytes(self._buffer[:4])
+        if begin[1:2].isalpha() or (begin[1:2] == b"/" and begin[2:3].isalpha()):
+            self._in, self._tag = _In.TAG, TagReader()
+        elif begin in {b"</", b"<!", b"<!-"}:
+            return False
+        elif begin == _COMMENT:
+            self._in, self._from = _In.COMMENT, 2  # "<!-->" is a whole comment
+        elif begin[1:2] in {b"!", b"?", b"/"}:
+            self._in = _In.DECLARATION
+        else:
+            self._emit(1)
+        return True
+
+    def _comment(self) -> bool:
+        found = _COMMENT_END.search(self._buffer, self._from)
+        if found:
+            self._emit(found.end())
+            self._in = _In.TEXT
+            return True
+        kept = min(len(self._buffer), len(b"--!"))
+        self._from = max(0, self._from - (len(self._buffer) - kept))
+        self._emit(len(self._buffer) - kept)
+        return False
+
+    def _declaration(self) -> bool:
+        end = self._buffer.find(b">") + 1
+        self._emit(end or len(self._buffer))
+        if end:
+            self._in = _In.TEXT
+        return bool(end)
+
+    def _start_tag(self) -> bool:
+        end = self._tag.read(self._buffer)
+        if end >= 0:
+            if self._in is _In.TAG and end <= MAX_TAG_BYTES:
+                self._emit_edited(end)
+            else:
+                self._emit(end)
+            self._enter_element()
+            return True
+        if self._in is _In.LONG_TAG or len(self._buffer) > MAX_TAG_BYTES:
+            self._in = _In.LONG_TAG
+            self._emit(len(self._buffer))
+            self._tag.forget()
+        return False
+
+    def _emit_edited(self, end: int) -> None:
+        """Emit the tag that ends at `end`, with its attribute values as the edits want them."""
+        tag = bytes(self._buffer[:end])
+        done = 0
+        for attribute in self._tag.attributes:
+            old = new = tag[attribute.start : attribute.end]
+            for edit in self._edits:
+                new = edit.attribute(self._tag.name, attribute.name, new)
+            if new != old:
+                self._out += tag[done : attribute.start]
+                self._out += b'"' + new + b'"' if attribute.bare else new  # a bare value must not become empty
+                done = attribute.end
+            if attribute.name == b"id" and old == _CONFIG_ID and self._tag.name == b"script":
+                self._in = _In.CONFIG
+        self._out += tag[done:]
+        del self._buffer[:end]
+
+    def _enter_element(self) -> None:
+        """Go on with what the tag just read makes of the bytes behind it.
+
+        `<title/>` is whole in SVG and open in HTML; reading on as markup finds every tag of both.
+        """
+        is_config = self._in is _In.CONFIG
+        raw_end = None if self._tag.self_closing and not is_config else _RAW_ENDS.get(self._tag.name)
+        if raw_end is None:
+            self._in = _In.TEXT
+            return
+        self._in = _In.CONFIG if is_config else _In.RAW
+        self._raw_end, self._from = raw_end, 0
+
+    def _raw_text(self) -> bool:
+        """Pass the text of a script, style, textarea or title; edit the one that is the page configuration."""
+        found = self._raw_end.search(self._buffer, self._from)
+        size = found.start() if found else max(0, len(self._buffer) - len(b"</textarea"))
+        if self._in is _In.CONFIG:
+            if size > MAX_CONFIG_BYTES:
+                self._guard.leaked = True
+                return False
+            self._from = size
+            if found is None:
+                return False
+            self._out += edit_config(bytes(self._buffer[:size]), self._edit_config)
+            del self._buffer[:size]
+        else:
+            self._emit(size)
+        if found:
+            self._in = _In.TEXT
+        return found is not None
+
+    def _edit_config(self, key: str, value: str) -> str:
+        for edit in self._edits:
+            value = edit.config_value(key, value)
+        return value

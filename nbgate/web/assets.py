@@ -1,0 +1,47 @@
+"""The static files of nbgate's own pages, served from memory under names that change with their content.
+
+Only files listed here exist: there is no folder to walk out of (CVE-2024-23334).
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+PREFIX: Final = "/_nbgate/static/"
+_TYPES: Final = {"logo.svg": "image/svg+xml", "style.css": "text/css"}
+
+
+class Asset(Struct, frozen=True):
+    """One static file; `name` holds a digest of `body`, so that browsers may keep it for ever."""
+
+    name: str
+    body: bytes
+    content_type: str
+
+
+class Assets:
+    """All static files, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._by_file = {name: _load(folder / name, kind) for name, kind in _TYPES.items()}
+        self._by_name = {asset.name: asset for asset in self._by_file.values()}
+
+    def url(self, file: str) -> str:
+        """Return the path of a file for a template.
+
+        Raises:
+            KeyError: There is no such file: the template is wrong.
+        """
+        return PREFIX + self._by_file[file].name
+
+    def find(self, name: str) -> Asset | None:
+        """Return the asset of a request's last path segment, or None."""
+        return self._by_name.get(name)
+
+
+def _load(path: Path, content_type: str) -> Asset:
+    body = path.read_bytes()
+    digest = hashlib.sha256(body).hexdigest()[:12]
+    return Asset(f"{path.stem}-{digest}{path.suffix}", body, content_type)

@@ -1,0 +1,108 @@
+"""What a person does in JupyterLab, step by step; each step says by the file system or the page that it worked."""
+
+import contextlib
+import json
+
+from playwright.sync_api import Page, TimeoutError as PlaywrightTimeout, expect
+
+from nbgate.testing.wait import wait_until
+
+STEP_MS = 30_000
+TRY_MS = 2_000
+
+
+def new_notebook(page: Page, base_url: str):
+    """Open Lab with a fresh workspace and start a notebook from the launcher."""
+    page.goto(f"{base_url}/lab?reset")
+    card = page.locator('.jp-LauncherCard[data-category="Notebook"]').first
+    card.click(timeout=STEP_MS)
+    expect(page.locator(".jp-NotebookPanel .jp-Cell").first).to_be_visible(timeout=STEP_MS)
+    idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first
+    expect(idle).to_be_visible(timeout=STEP_MS)
+
+
+def run_six_times_seven(page: Page):
+    """Type `6*7`, run it and see 42.
+
+    Lab says "idle" a moment before its session is wired; a run in that moment is lost, natively too: hence tries.
+    """
+    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").first.click()
+    page.keyboard.type("6*7")
+    result = page.locator(".jp-OutputArea-output", has_text="42").first
+    for _ in range(STEP_MS // TRY_MS):
+        page.keyboard.press("Control+Enter")
+        with contextlib.suppress(PlaywrightTimeout):
+            result.wait_for(timeout=TRY_MS)
+            return
+    expect(result).to_be_visible(timeout=TRY_MS)
+
+
+def save_notebook(page: Page, root):
+    """Save, and see cell and result in the file."""
+    page.keyboard.press("Control+s")
+    rename = page.get_by_role("button", name="Rename", exact=False)
+    with contextlib.suppress(PlaywrightTimeout):
+        rename.click(timeout=TRY_MS)
+
+    return wait_until(lambda: _saved_notebook(root), what="the saved notebook", deadline_seconds=20)
+
+
+def _saved_notebook(root):
+    for file in root.glob("*.ipynb"):
+        text = file.read_text()
+        cells = json.loads(text)["cells"] if text.endswith("}\n") or text.endswith("}") else []  # else half written
+        if cells and cells[0]["source"] in ("6*7", ["6*7"]) and cells[0]["outputs"]:
+            return file
+    return None
+
+
+def reload_notebook(page: Page):
+    """Reload, and see the result come back from the file."""
+    page.reload()
+    expect(page.locator(".jp-OutputArea-output", has_text="42").first).to_be_visible(timeout=STEP_MS)
+
+
+def use_terminal(page: Page, root):
+    """Open a terminal, write a file with it, and see the file."""
+    _menu(page, "File", "New", "Terminal")
+    terminal = page.locator(".jp-Terminal .xterm-screen").first
+    expect(terminal).to_be_visible(timeout=STEP_MS)
+    terminal.click()
+    made = root / "by-terminal.txt"
+    for _ in range(STEP_MS // TRY_MS):
+        page.keyboard.type("echo $((6*7)) > by-terminal.txt\n")
+        with contextlib.suppress(TimeoutError):
+            wait_until(made.exists, what="the terminal's file", deadline_seconds=TRY_MS / 1000)
+            break
+    wait_until(lambda: made.read_text() == "42\n", what="42 from the terminal")
+
+
+def upload_file(page: Page, root, file):
+    """Upload `file` with the file browser, and see the same bytes arrive."""
+    with page.expect_file_chooser(timeout=STEP_MS) as chooser:
+        page.locator('.jp-FileBrowser [data-command="filebrowser:upload"], .jp-id-upload').first.click()
+    chooser.value.set_files(file)
+    arrived = root / file.name
+    wait_until(lambda: arrived.exists() and arrived.read_bytes() == file.read_bytes(), what="the upload")
+
+
+def download_file(page: Page, name: str) -> bytes:
+    """Download `name` from the file browser's menu, and return its bytes."""
+    item = page.locator(".jp-DirListing-item", has_text=name).first
+    item.click(button="right", timeout=STEP_MS)
+    with page.expect_download(timeout=STEP_MS) as download:
+        page.locator('.lm-Menu-item[data-command="filebrowser:download"]').first.click(timeout=STEP_MS)
+    return download.value.path().read_bytes()
+
+
+def log_out(page: Page):
+    """Choose Log Out in Lab's menu; the gateway's own page asks, and ends the session."""
+    _menu(page, "File", "Log Out")
+    page.get_by_role("button", name="Log out").click(timeout=STEP_MS)
+
+
+def _menu(page: Page, bar: str, *path: str):
+    page.locator(".lm-MenuBar-itemLabel", has_text=bar).first.click(timeout=STEP_MS)
+    for name in path:
+        label = page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True)
+        label.first.click(timeout=STEP_MS)
