@@ -12,9 +12,8 @@ from nbgate.http.head import HeadLimits
 from nbgate.http.headers import HeaderTables
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.rewrite.cookies import PURPOSE as COOKIE_PURPOSE
 from nbgate.routing.table import RouteTable
-
-COOKIE_PURPOSE = "upstream-cookie"
 
 
 class Policy(Struct, frozen=True):
@@ -22,6 +21,7 @@ class Policy(Struct, frozen=True):
 
     Attributes:
         upstreams: State of each route's upstream, by route name.
+        only_prefix: Prefix of the only notebook route if there is one and it is not `/`, else "".
         audit_failing_since_unix: 0 while records can be written.
     """
 
@@ -34,6 +34,7 @@ class Policy(Struct, frozen=True):
     cookie_keys: Keyring
     own_route: Route
     own_state: UpstreamState
+    only_prefix: str = ""
     audit_failing_since_unix: float = 0.0
 
     def with_upstream(self, state: UpstreamState) -> "Policy":
@@ -60,6 +61,7 @@ def compile_policy(
 ) -> Policy:
     """Return the snapshot for these parts; `routes` holds exactly one of kind OWN."""
     own = next(route for route in routes if route.kind is RouteKind.OWN)
+    prefixes = [route.prefix for route in routes if route.kind is not RouteKind.OWN]
     states = {route.name: UpstreamState(route=route.name) for route in routes if route.kind is not RouteKind.OWN}
     states.update((state.route, state) for state in upstreams)
     return Policy(
@@ -69,8 +71,9 @@ def compile_policy(
         tables=tables,
         routes=RouteTable(routes),
         upstreams=states,
-        cookie_keys=Keyring(COOKIE_PURPOSE, sealing_keys),
+        cookie_keys=Keyring(sealing_keys, purpose=COOKIE_PURPOSE),
         own_route=own,
         own_state=UpstreamState(route=own.name, condition=Condition.GUARDED),
+        only_prefix=prefixes[0] if len(prefixes) == 1 and prefixes[0] != "/" else "",
         audit_failing_since_unix=audit_failing_since_unix,
     )

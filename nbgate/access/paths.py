@@ -48,7 +48,9 @@ OWN = "_nbgate"
 KNOWN = ".well-known"
 
 OPEN_PATHS = (
-    OpenPath((KNOWN, "acme-challenge"), Below.ONE_SEGMENT, Page.ACME_CHALLENGE, "certificate authorities do not log in"),
+    OpenPath(
+        (KNOWN, "acme-challenge"), Below.ONE_SEGMENT, Page.ACME_CHALLENGE, "certificate authorities do not log in"
+    ),
     OpenPath((KNOWN, "change-password"), Below.NOTHING, Page.CHANGE_PASSWORD, "password managers ask (a redirect)"),
     OpenPath((KNOWN, "security.txt"), Below.NOTHING, Page.SECURITY_TXT, "RFC 9116: for strangers"),
     OpenPath((OWN, "api", "login"), Below.NOTHING, Page.KEEPER, "it is the login"),
@@ -123,10 +125,6 @@ def _find(rows: tuple[OpenPath, ...], segments: tuple[str, ...]) -> Page | None:
 
 
 def _may_follow(below: Below, rest: tuple[str, ...]) -> bool:
-    match below:
-        case Below.NOTHING:
-            return not rest
-        case Below.ONE_SEGMENT:
-            return len(rest) == 1 and rest != ("",)
-        case Below.ANYTHING:
-            return bool(rest)
+    if below is Below.ONE_SEGMENT:
+        return len(rest) == 1 and rest != ("",)
+    return bool(rest) is (below is Below.ANYTHING)

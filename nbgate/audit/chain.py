@@ -1,8 +1,8 @@
 """Make chained records of events, and check that a sequence of lines is one unbroken chain.
 
 A record is one line of ASCII: `{"seq":N,"prev":"<64 hex>",` and the event's own fields. `prev` is the SHA-256 of the
-exact line before, its LF included; 64 zeros before the first. One changed, missing, added or moved byte breaks the chain
-from there on. This file writes nothing and does not know where the lines are kept.
+exact line before, its LF included; 64 zeros before the first. One changed, missing, added or moved byte breaks the
+chain from there on. This file writes nothing and does not know where the lines are kept.
 """
 
 import re
@@ -99,7 +99,7 @@ def broken(what: str) -> AuditError:
 
 
 def _escape(body: bytes) -> bytes:
-    """Write DEL and all beyond ASCII as `\\uXXXX`: outside of strings JSON has neither, so the value stays the same."""
+    """Write DEL and all beyond ASCII as escapes; outside of strings JSON has neither, so the value stays the same."""
     return _NOT_PLAIN.sub(_escape_one, body.decode()).encode("ascii")
 
 

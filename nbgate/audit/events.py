@@ -64,7 +64,13 @@ def _ecs(field: str) -> str:
 
 
 class Event(
-    Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename=_ecs,
+    Struct,
+    frozen=True,
+    gc=False,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename=_ecs,
     tag_field="event.action",
 ):
     """What every event has."""
@@ -76,7 +82,7 @@ class Event(
     outcome: str = "success"
 
 
-class HttpRequest(Event, tag="http.request"):
+class HttpRequest(Event, frozen=True, tag="http.request"):
     """One request and its answer. Not recorded: query, fragment, headers but the user agent, bodies."""
 
     request_id: str
@@ -96,7 +102,7 @@ class HttpRequest(Event, tag="http.request"):
     reason: str | UnsetType = UNSET
 
 
-class HttpReject(Event, tag="http.reject"):
+class HttpReject(Event, frozen=True, tag="http.reject"):
     """Bytes that are no request we accept. Not recorded: any of these bytes."""
 
     client_ip: str
@@ -106,7 +112,7 @@ class HttpReject(Event, tag="http.reject"):
     request_id: str
 
 
-class WebsocketOpen(Event, tag="websocket.open"):
+class WebsocketOpen(Event, frozen=True, tag="websocket.open"):
     """A websocket was accepted by upstream and gateway. Not recorded: query (it holds session ids of kernels)."""
 
     request_id: str
@@ -120,7 +126,7 @@ class WebsocketOpen(Event, tag="websocket.open"):
     upstream: str | UnsetType = UNSET
 
 
-class WebsocketClose(Event, tag="websocket.close"):
+class WebsocketClose(Event, frozen=True, tag="websocket.close"):
     """The websocket of `http.request.id` ended. Not recorded: what was said on it."""
 
     request_id: str
@@ -135,7 +141,7 @@ class WebsocketClose(Event, tag="websocket.close"):
     reason: str | UnsetType = UNSET
 
 
-class AuthLogin(Event, tag="auth.login"):
+class AuthLogin(Event, frozen=True, tag="auth.login"):
     """Somebody tried to log in. Not recorded: the password, nor which part of the credential was wrong."""
 
     client_ip: str
@@ -146,7 +152,7 @@ class AuthLogin(Event, tag="auth.login"):
     reason: str | UnsetType = UNSET
 
 
-class SessionEnd(Event, tag="session.end"):
+class SessionEnd(Event, frozen=True, tag="session.end"):
     """Sessions of a person ended; their websockets were closed by every worker before this was written."""
 
     user: str
@@ -155,7 +161,7 @@ class SessionEnd(Event, tag="session.end"):
     actor: str = ""
 
 
-class UserChange(Event, tag="user.change"):
+class UserChange(Event, frozen=True, tag="user.change"):
     """An account was added, changed, disabled, enabled or removed. Not recorded: any credential."""
 
     target_user: str
@@ -164,7 +170,7 @@ class UserChange(Event, tag="user.change"):
     ended_sessions: int = 0
 
 
-class ProcessEvent(Event, tag="process"):
+class ProcessEvent(Event, frozen=True, tag="process"):
     """A process of the gateway began or ended."""
 
     role: str
@@ -177,7 +183,7 @@ class ProcessEvent(Event, tag="process"):
     version: str | UnsetType = UNSET
 
 
-class ConfigLoaded(Event, tag="config.loaded"):
+class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
     """A configuration came into force, or was refused. Not recorded: its values."""
 
     message: str
@@ -185,7 +191,7 @@ class ConfigLoaded(Event, tag="config.loaded"):
     actor: str = ""
 
 
-class UpstreamChange(Event, tag="upstream.change"):
+class UpstreamChange(Event, frozen=True, tag="upstream.change"):
     """What the keeper found out about an upstream changed. Not recorded: its token."""
 
     upstream: str
@@ -193,7 +199,7 @@ class UpstreamChange(Event, tag="upstream.change"):
     message: str = ""
 
 
-class AuditGenesis(Event, tag="audit.genesis"):
+class AuditGenesis(Event, frozen=True, tag="audit.genesis"):
     """The first record of a log."""
 
     audit_format: int
@@ -201,21 +207,21 @@ class AuditGenesis(Event, tag="audit.genesis"):
     version: str
 
 
-class AuditContinue(Event, tag="audit.continue"):
+class AuditContinue(Event, frozen=True, tag="audit.continue"):
     """First record of a later segment, or of a new keeper on the same one."""
 
     segment: str
     message: str = ""
 
 
-class AuditRecovered(Event, tag="audit.recovered"):
+class AuditRecovered(Event, frozen=True, tag="audit.recovered"):
     """A torn last line was put aside at start; `count` is its length in bytes."""
 
     count: int
     segment: str
 
 
-class AuditGap(Event, tag="audit.gap"):
+class AuditGap(Event, frozen=True, tag="audit.gap"):
     """For a time records could not be written; `count` of them are lost."""
 
     count: int
@@ -223,8 +229,20 @@ class AuditGap(Event, tag="audit.gap"):
 
 
 AnyEvent = (
-    HttpRequest | HttpReject | WebsocketOpen | WebsocketClose | AuthLogin | SessionEnd | UserChange | ProcessEvent
-    | ConfigLoaded | UpstreamChange | AuditGenesis | AuditContinue | AuditRecovered | AuditGap
+    HttpRequest
+    | HttpReject
+    | WebsocketOpen
+    | WebsocketClose
+    | AuthLogin
+    | SessionEnd
+    | UserChange
+    | ProcessEvent
+    | ConfigLoaded
+    | UpstreamChange
+    | AuditGenesis
+    | AuditContinue
+    | AuditRecovered
+    | AuditGap
 )
 WorkerEvent = HttpRequest | HttpReject | WebsocketOpen | WebsocketClose | ProcessEvent
 
@@ -243,7 +261,8 @@ def decode_worker_event(body: bytes) -> WorkerEvent:
     Raises:
         msgspec.MsgspecError: `body` is not exactly one event of the kinds a worker may record.
     """
-    return _worker_decoder.decode(body)
+    event: WorkerEvent = _worker_decoder.decode(body)
+    return event
 
 
 def timestamp(unix: float) -> str:

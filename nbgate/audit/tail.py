@@ -51,7 +51,7 @@ def last_numbers(lines: Iterable[bytes]) -> dict[str, int]:
     for line in lines:
         try:
             origin = _origins.decode(line)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             continue
         note_number(numbers, origin.boot, origin.n)
     return numbers

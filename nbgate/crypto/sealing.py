@@ -49,7 +49,7 @@ class Keyring:
     def __init__(self, keys: Sequence[Key], *, purpose: str) -> None:
         if not keys or not purpose:
             raise ValueError("a keyring needs a key and a purpose")
-        if len({key.id for key in keys}) != len(keys) or not all(0 <= key.id <= 255 for key in keys):  # noqa: PLR2004 - ids are one byte
+        if len({key.id for key in keys}) != len(keys) or not all(0 <= key.id <= 255 for key in keys):
             raise ValueError("key ids must be different and fit into one byte")
         if any(len(key.secret) != KEY_BYTES for key in keys):
             raise ValueError("a key is 32 bytes")

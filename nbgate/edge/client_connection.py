@@ -22,7 +22,7 @@ from nbgate.model.client import Client
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
 from nbgate.pipeline.cookies import session_id_of
-from nbgate.pipeline.upstream_heads import UpstreamHeads
+from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.reasons import Reason
 
 LINGER_SECONDS = 1.0
@@ -47,7 +47,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self.tunnel: Tunnel | None = None
         self.deadline = NEVER
-        self.heads = UpstreamHeads()
+        self.heads = ConnectionHeads()
         self._deadline_reason = Reason.HEAD_TIMEOUT
         self._parser: HeadParser | None = None
         self._parser_version = -1
@@ -68,6 +68,8 @@ class ClientConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=self.worker.policy.limits.buffer_bytes)
         self._set_deadline(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
         self.worker.connections.add(self)
+        if self.worker.draining:
+            self.finish()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client."""
@@ -77,10 +79,10 @@ class ClientConnection(asyncio.Protocol):
         """End the connection: over TLS there is no half-open close worth keeping."""
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Release everything that ran for this client."""
         self.transport = None
-        self.worker.connections.discard(self)
+        self.worker.gone(self)
         for session_id in self._session_ids:
             self.worker.sessions.detach(session_id, self)
         if self.tunnel is not None:

@@ -1,6 +1,7 @@
 """What every connection of one worker shares. Values and counters only; who fills them is `nbgate.edge.worker`."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from nbgate.edge.outbox import Outbox
 from nbgate.edge.pool import Pool
 from nbgate.edge.sessions import Sessions
 from nbgate.policy import Policy
+from nbgate.rewrite.response import ClientHeads
 
 if TYPE_CHECKING:
     from nbgate.edge.client_connection import ClientConnection
@@ -21,6 +23,7 @@ class WorkerContext:
 
     Attributes:
         policy: The snapshot for the next request; replaced whole, never changed.
+        client_heads: Serialises response heads by that policy's tables.
         random: Returns that many random bytes.
         suspect: Tells the keeper that a route's upstream does not behave as it said.
         id_prefix: Eight hex digits that make request ids unique across workers and restarts.
@@ -29,6 +32,7 @@ class WorkerContext:
     loop: asyncio.AbstractEventLoop
     clock: Clock
     policy: Policy
+    client_heads: ClientHeads
     outbox: Outbox
     sessions: Sessions
     pool: Pool
@@ -39,12 +43,27 @@ class WorkerContext:
     requests: int = 0
     websockets: int = 0
     draining: bool = False
+    _empty: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def pending(self) -> int:
         """Return how many handshakes and connects are under way."""
         return len(self._tasks)
+
+    def gone(self, connection: "ClientConnection") -> None:
+        """Forget a connection that is lost."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    async def all_gone(self, seconds: float) -> None:
+        """Wait until no connection is left, at most `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.connections:
+                    self._empty.clear()
+                    await self._empty.wait()
 
     def next_request_id(self) -> str:
         """Return the id of a new request; short, and printed on error pages."""

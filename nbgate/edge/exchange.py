@@ -8,7 +8,7 @@ import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import structlog
+import msgspec
 from msgspec import UNSET
 
 from nbgate.access.paths import RequestKind, classify
@@ -18,11 +18,10 @@ from nbgate.edge.relay import Relay
 from nbgate.edge.tunnel import Tunnel
 from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
-from nbgate.http.framing import LAST_CHUNK, BodyDecoder, ChunkedBody, LengthBody, encode_chunk
+from nbgate.http.framing import LAST_CHUNK, ChunkedBody, LengthBody, encode_chunk
 from nbgate.http.head import RequestHead
 from nbgate.http.response import ResponseHead
 from nbgate.http.upgrade import judge_switch
-from nbgate.jupyter.paths import is_activity
 from nbgate.model.route import RouteKind
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
@@ -35,7 +34,6 @@ from nbgate.reasons import Reason
 if TYPE_CHECKING:
     from nbgate.edge.client_connection import ClientConnection
 
-log = structlog.get_logger()
 NEVER = math.inf
 _PASSED_REFUSALS = frozenset({403, 404, 410, 500, 503})  # of a websocket handshake; the page can act on these
 
@@ -68,7 +66,7 @@ class Exchange:
         self.request_bytes = 0
         self.response_bytes = 0
         self._started = self.worker.clock.monotonic()
-        self._body: BodyDecoder | None = None
+        self._body: ChunkedBody | LengthBody | None = None
 
     @property
     def user(self) -> str:
@@ -140,9 +138,7 @@ class Exchange:
 
     def _challenge(self, verdict: Challenge) -> None:
         close = self._must_close()
-        data = answers.challenge(
-            verdict, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD"
-        )
+        data = answers.challenge(verdict, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD")
         status = 303 if verdict.location else 401
         self._send_own(data, status, verdict.reason, close=close)
 
@@ -164,7 +160,7 @@ class Exchange:
         self.route_name = verdict.route.name
         if self.session is not None:
             self.connection.attach_session(self.session)
-            if is_activity(self.head, self.kind, verdict.below):
+            if self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS:
                 self.worker.sessions.was_active(self.session.id)
         if self.wants_body and not self._begin_body(verdict):
             return
@@ -227,7 +223,12 @@ class Exchange:
         length = self.head.fields.content_length
         framing = b"Transfer-Encoding: chunked\r\n\r\n" if length is None else b"Content-Length: %d\r\n\r\n" % length
         body, self.connection.buffer = self.connection.buffer, b""
-        upstream.write(head + framing + self._decode(body))
+        try:
+            encoded = self._decode(body)
+        except ProtocolError as error:  # nothing was sent: the connection is still good
+            self._body_broken(error)
+            return
+        upstream.write(head + framing + encoded)
 
     def _announces_nothing(self) -> bool:
         return self.head.method in {"POST", "PUT", "PATCH"}  # RFC 9110 section 8.6: say that there is no body
@@ -252,7 +253,7 @@ class Exchange:
         self._judge_own_body()
         encoded = payload
         if self.head.fields.chunked:
-            encoded = encode_chunk(payload) if payload else b""
+            encoded = encode_chunk(payload)
             if finished:
                 encoded += LAST_CHUNK
         if finished:
@@ -317,7 +318,7 @@ class Exchange:
             self.fail(Reason.UPSTREAM_LOST, 502)
 
     def _may_retry(self) -> bool:
-        """The kept connection was stale: nothing of an answer came, and asking twice changes nothing (RFC 9110 9.2.2)."""
+        """The kept connection was stale: no byte of an answer came, asking twice changes nothing (RFC 9110 9.2.2)."""
         assert self.relay is not None  # noqa: S101 - checked by the caller
         return self.head.method in SAFE_METHODS and not self.head.has_body and not self.relay.has_bytes
 
@@ -357,13 +358,23 @@ class Exchange:
                 self.worker.suspect(forward.route.name)
             self.fail(Reason.UPSTREAM_BAD_RESPONSE, head.status if head.status in _PASSED_REFUSALS else 502)
             return
-        judge_switch(head, offer)
-        self.connection.write(switch_head(head, self.head, forward, self.policy, user=self.user, random=self.worker.random))
+        sent = msgspec.structs.replace(offer, extensions=None) if forward.channel else offer
+        switch = judge_switch(head, sent)
+        data = switch_head(
+            head,
+            self.head,
+            forward,
+            self.worker.client_heads,
+            user=self.user,
+            keyring=self.policy.cookie_keys,
+            random=self.worker.random,
+            request_id=self.request_id,
+        )
+        self.connection.write(data)
         self.deadline = NEVER
         self.is_done = True
         self._record_open()
-        extensions = any(name == "sec-websocket-extensions" for name, _, _ in head.lines)
-        tunnel = self.connection.begin_tunnel(Tunnel(self, extensions=extensions))
+        tunnel = self.connection.begin_tunnel(Tunnel(self, extensions=switch.extensions is not None))
         if rest:
             tunnel.upstream_data(rest)
 

@@ -20,7 +20,9 @@ ACCEPTS_PER_TURN = 16
 TLS_HANDSHAKE_RECORD = 0x16
 SHUTDOWN_SECONDS = 1.0
 _PEEK_BYTES = 2048
-_HOST_LINE = re.compile(rb"\r\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r\n", re.I)
+_HOST_LINE = re.compile(
+    rb"\r\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r\n", re.IGNORECASE
+)
 
 
 class Gate(Protocol):
@@ -138,9 +140,13 @@ class Listener:
         protocol = self._gate.connection(client)
         try:
             await self._loop.connect_accepted_socket(
-                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=seconds, ssl_shutdown_timeout=SHUTDOWN_SECONDS
+                lambda: protocol,
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
-        except (OSError, EOFError, asyncio.TimeoutError):  # ssl.SSLError is an OSError
+        except (TimeoutError, OSError, EOFError):  # ssl.SSLError is an OSError
             sock.close()
             self._gate.refused(client, Reason.HANDSHAKE_FAILED, 0)
 

@@ -6,6 +6,7 @@ long absence of the keeper ends in refusals, not in unrecorded requests. Nothing
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ class Outbox:
         self._next = 1
         self._unsent: list[bytes] = []
         self._unacked: deque[tuple[int, bytes]] = deque()
+        self._empty = asyncio.Event()
         self._scheduled = False
         self._second = -1
         self._prefix = ""
@@ -77,8 +79,18 @@ class Outbox:
         """Forget the events up to and including number `upto`: they are in the log."""
         while self._unacked and self._unacked[0][0] <= upto:
             self._unacked.popleft()
+        if not self._unacked:
+            self._empty.set()
         if self.full_since_unix and len(self._unacked) < SOFT_LIMIT // 2:
             self.full_since_unix = 0.0
+
+    async def all_written(self, seconds: float) -> None:
+        """Wait until everything is acknowledged, at most `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._unacked:
+                    self._empty.clear()
+                    await self._empty.wait()
 
     def send_again(self) -> None:
         """Send everything that was not acknowledged, on a new link."""

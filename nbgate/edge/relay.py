@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from nbgate.access.paths import RequestKind
 from nbgate.errors import UpstreamProtocolError
-from nbgate.http.framing import LAST_CHUNK, BodyDecoder, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
+from nbgate.http.framing import LAST_CHUNK, Body, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
 from nbgate.http.response import BodyFraming, ResponseHead, parse_response_head
-from nbgate.model.route import RouteKind
 from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
 from nbgate.reasons import Reason
 from nbgate.rewrite.html import PageRewriter
@@ -36,7 +35,7 @@ class Relay:
         self.has_begun = False
         self._buffer = b""
         self._informational = 0
-        self._body: BodyDecoder = NoBody()
+        self._body: Body = NoBody()
         self._head: ClientHead | None = None
         self._page: PageRewriter | None = None
         self._reusable = False
@@ -96,9 +95,11 @@ class Relay:
             head,
             exchange.head,
             exchange.forward,
-            exchange.policy,
+            exchange.worker.client_heads,
             user=exchange.user,
+            keyring=exchange.policy.cookie_keys,
             random=exchange.worker.random,
+            request_id=exchange.request_id,
             close=exchange.worker.draining,
         )
         if self._head.rewrite:
@@ -126,7 +127,7 @@ class Relay:
                 return
         exchange.response_bytes += len(payload)
         if head.chunked:
-            payload = (encode_chunk(payload) if payload else b"") + (LAST_CHUNK if finished else b"")
+            payload = encode_chunk(payload) + (LAST_CHUNK if finished else b"")
         if before or payload:
             exchange.connection.write(before + payload if before else payload)
         if finished:
@@ -144,7 +145,7 @@ class Relay:
             self.exchange.fail(reason, 502)
 
 
-def _decoder(head: ResponseHead) -> BodyDecoder:
+def _decoder(head: ResponseHead) -> Body:
     match head.framing:
         case BodyFraming.NONE:
             return NoBody()

@@ -1,10 +1,11 @@
-"""A websocket through the gateway: data frames pass byte for byte, control frames are read, our close goes in at a boundary.
+"""A websocket through the gateway: data frames pass byte for byte, control frames are read.
 
 Knows frames, not what is said in them. Whatever this inserts stands between two frames; a frame under way may be
 finished for `FINISH_SECONDS`, then the socket is aborted. Server to client nothing is buffered or capped.
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -19,7 +20,7 @@ from nbgate.websocket.close_codes import (
     SESSION_ENDED,
     map_upstream_close,
 )
-from nbgate.websocket.frames import Control, Data, FrameTracker, Opcode, build_close, parse_close
+from nbgate.websocket.frames import Control, Data, FrameTracker, Opcode, Piece, build_close, parse_close
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
@@ -60,11 +61,15 @@ class Tunnel:
             self._take_echo(data)
             return
         try:
-            pieces = self._up.feed(data)
+            self._pass_up(self._up.feed(data))
         except FrameError as error:
+            self._pass_up(self._up.salvaged)
             self.close(error.close_code, error.reason)
-            return
+
+    def _pass_up(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
+            if self._upstream is None:
+                return
             if isinstance(piece, Data):
                 self._upstream.write(piece.raw)
                 if self.session_id is not None:  # pings are no activity: a forgotten tab sends them too (T15)
@@ -79,10 +84,12 @@ class Tunnel:
         if self._closed_to_client:
             return
         try:
-            pieces = self._down.feed(data)
+            self._pass_down(self._down.feed(data))
         except FrameError as error:
+            self._pass_down(self._down.salvaged)
             self.close(error.close_code, error.reason)
-            return
+
+    def _pass_down(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             if isinstance(piece, Control) and piece.opcode == Opcode.CLOSE:
                 self._upstream_closes(piece)
@@ -174,6 +181,9 @@ class Tunnel:
         self._deadline = self._loop.time() + self.exchange.policy.limits.upstream_connect_seconds
         if self._upstream is not None:
             self._upstream.write(piece.raw)
+        if self._closed_to_client:  # it was the echo
+            self._drop_upstream()
+            self._client.finish()
 
     def _upstream_closes(self, piece: Control) -> None:
         """Pass the upstream's close (or its echo) on; only a 1001 that it begins becomes 1012."""

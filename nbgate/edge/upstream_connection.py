@@ -30,7 +30,9 @@ class UpstreamUser(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A connection to `upstream`; `reused` says that it has carried an exchange before the present one."""
 
-    def __init__(self, upstream: Upstream, buffer_bytes: int, on_idle_lost: "Callable[[UpstreamConnection], None]") -> None:
+    def __init__(
+        self, upstream: Upstream, buffer_bytes: int, on_idle_lost: "Callable[[UpstreamConnection], None]"
+    ) -> None:
         self.upstream = upstream
         self.transport: asyncio.Transport | None = None
         self.user: UpstreamUser | None = None
@@ -60,7 +62,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Treat the upstream's end of sending as the end of the connection (asyncio's callback)."""
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell whoever uses the connection (asyncio's callback)."""
         self.transport = None
         if self.user is not None:

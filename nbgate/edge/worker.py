@@ -27,7 +27,6 @@ from nbgate.link.messages import (
     Activity,
     AuditState,
     Message,
-    Records,
     RecordsWritten,
     RevokeAck,
     SessionAnswer,
@@ -43,11 +42,11 @@ from nbgate.link.messages import (
 from nbgate.model.client import Client
 from nbgate.policy import compile_policy
 from nbgate.reasons import Reason
+from nbgate.rewrite.response import ClientHeads
 from nbgate.sessions.table import SessionTable
 
 SWEEP_SECONDS = 0.25
 TELL_SECONDS = 1.0
-DRAIN_LOOK_SECONDS = 0.02
 HAND_OVER_SECONDS = 2.0
 
 
@@ -111,7 +110,9 @@ class WorkerCore:
             case SessionPut(session=session):
                 self._sessions.put(session)
             case SessionsRevoked():
-                self._sessions.revoke(message, self._clock.monotonic(), lambda closed: self._acknowledge(message, closed))
+                self._sessions.revoke(
+                    message, self._clock.monotonic(), lambda closed: self._acknowledge(message, closed)
+                )
             case SessionAnswer(id=session_id, session=session):
                 self._sessions.answered(session_id, session)
             case UpstreamPut(state=state):
@@ -140,11 +141,13 @@ class WorkerCore:
         self._outbox.send_again()
         if self._context is not None:
             self._context.policy = policy
+            self._context.client_heads = ClientHeads(policy.tables)
             return
         self._context = WorkerContext(
             loop=self._loop,
             clock=self._clock,
             policy=policy,
+            client_heads=ClientHeads(policy.tables),
             outbox=self._outbox,
             sessions=self._sessions,
             pool=self._pool,
@@ -212,22 +215,19 @@ class WorkerCore:
         if context is None:
             return
         context.draining = True
-        end = self._loop.time() + seconds
         for connection in list(context.connections):
             if connection.tunnel is not None:
                 jitter = random.uniform(0, context.policy.limits.drain_jitter_seconds)  # noqa: S311 - spreads load
                 self._loop.call_later(jitter, connection.tunnel.drain)
             else:
                 connection.drain()
-        while (context.connections or context.pending) and self._loop.time() < end:
-            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        await context.all_gone(seconds)
         for connection in list(context.connections):
             connection.abort()
         self._pool.close()
         self._outbox.flush()
-        end = self._loop.time() + HAND_OVER_SECONDS
-        while self._outbox.waiting and self._link is not None and self._loop.time() < end:
-            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        if self._link is not None:
+            await self._outbox.all_written(HAND_OVER_SECONDS)
         self.close()
 
     def close(self) -> None:

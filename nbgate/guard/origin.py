@@ -11,8 +11,8 @@ document).
 | request                        | Origin  | SFS         | Referer | else           | answer         |
 | ------------------------------ | ------- | ----------- | ------- | -------------- | -------------- |
 | not for own pages, no session  | any     | any         | any     |                | None (1)       |
-| any (GET, HEAD: with data)     | null    | any         | any     |                | ORIGIN_NULL    |
-| any (GET, HEAD: with data)     | foreign | any         | any     |                | CROSS_ORIGIN   |
+| any; GET, HEAD: with data      | null    | any         | any     |                | ORIGIN_NULL    |
+| any; GET, HEAD: with data      | foreign | any         | any     |                | CROSS_ORIGIN   |
 | websocket                      | own     | any         | any     |                | None (2)       |
 | websocket                      | -       | any         | any     |                | ORIGIN_MISSING |
 | GET, HEAD, OPTIONS             | own, -  | side door   | any     | with data      | CROSS_SITE     |

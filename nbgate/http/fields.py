@@ -5,7 +5,6 @@ stands: the rewrite sets it anew or leaves it out. It sees neither method nor ve
 """
 
 import re
-from contextlib import suppress
 
 import httptools
 from msgspec import Struct
@@ -100,8 +99,8 @@ class _Headers:
         self.pairs: list[tuple[bytes, bytes]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note one header."""
-        self.pairs.append((name, value))
+        """Note one header; llhttp leaves the blanks after a value."""
+        self.pairs.append((name, value.rstrip(b" \t")))
 
 
 def read_fields(block: bytes, tables: HeaderTables) -> Fields:
@@ -116,17 +115,23 @@ def read_fields(block: bytes, tables: HeaderTables) -> Fields:
     Raises:
         ProtocolError: When a header is refused, repeats where it must not, or says something unclear.
     """
+    pairs = _read_pairs(block)
+    if pairs is None:
+        _judge_pairs([_split_line(line) for line in block.split(b"\r\n")[:-2]], tables)  # for the exact reason
+        raise ProtocolError(Reason.BAD_HEADER)
+    return _judge_pairs(pairs, tables)
+
+
+def _read_pairs(block: bytes) -> list[tuple[bytes, bytes]] | None:
+    """Return the names and values llhttp reads, or None when it refuses the block."""
     headers = _Headers()
     try:
-        with suppress(httptools.HttpParserUpgrade):  # it stops after the head of any upgrade
-            httptools.HttpRequestParser(headers).feed_data(b"POST / HTTP/1.1\r\n" + block)
-    except httptools.HttpParserError as error:
-        _judge_pairs([_split_line(line) for line in block.split(b"\r\n")[:-2]], tables)  # for the exact reason
-        raise ProtocolError(Reason.BAD_HEADER) from error
-    pairs = headers.pairs
-    if b" \r" in block or b"\t\r" in block:  # llhttp leaves the blanks after a value
-        pairs = [(name, value.rstrip(b" \t")) for name, value in pairs]
-    return _judge_pairs(pairs, tables)
+        httptools.HttpRequestParser(headers).feed_data(b"POST / HTTP/1.1\r\n" + block)
+    except httptools.HttpParserUpgrade:
+        return headers.pairs  # it stops after the head of any upgrade
+    except httptools.HttpParserError:
+        return None
+    return headers.pairs
 
 
 def _split_line(line: bytes) -> tuple[bytes, bytes]:

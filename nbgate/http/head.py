@@ -28,8 +28,8 @@ __all__ = [
 
 _HEAD_END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"(?:\r\n)?([A-Z]{3,10}) ([!-~]+) HTTP/1\.([01])\r\n")
-_FIELD_LINE = re.compile(rb"[" + NAME_BYTES.encode() + rb"]+:[\t -~]*")
-_BLOCK = re.compile(rb"(?:" + _FIELD_LINE.pattern + rb"\r\n)*\r\n")
+_FIELD_LINE = re.compile(rb"[" + NAME_BYTES.encode() + rb"]++:[\t -~]*+")
+_BLOCK = re.compile(rb"(?:" + _FIELD_LINE.pattern + rb"\r\n)*+\r\n")
 _NOT_TEXT = re.compile(rb"[^\t -~]")
 _METHOD = re.compile(rb"[A-Z]{3,10}")
 _VERSION = re.compile(rb"HTTP/1\.[01]")

@@ -5,7 +5,6 @@ Refuses what would leave doubt about where the body ends, and every byte that co
 """
 
 import re
-from contextlib import suppress
 from enum import Enum
 
 import httptools
@@ -91,9 +90,8 @@ def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
         UpstreamProtocolError: UPSTREAM_BAD_RESPONSE, when anything about it is unclear.
     """
     match = _HEAD.fullmatch(head)
-    if match is None:
+    if match is None or not _llhttp_agrees(head):
         raise _bad()
-    _ask_llhttp(head)
     minor, status = (1 if match[1] == b"1" else 0), int(match[2])
     values: dict[str, str] = {}
     lines: list[tuple[str, bytes, str]] = []
@@ -135,20 +133,22 @@ def _bad() -> UpstreamProtocolError:
     return UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
 
 
-def _ask_llhttp(head: bytes) -> None:
-    """Refuse a head that llhttp refuses: two readers that disagree are how responses are split."""
+def _llhttp_agrees(head: bytes) -> bool:
+    """Say whether llhttp takes the head too: what two readers disagree on is how responses are split."""
     try:
-        with suppress(httptools.HttpParserUpgrade):
-            httptools.HttpResponseParser(None).feed_data(head)
-    except httptools.HttpParserError as error:
-        raise _bad() from error
+        httptools.HttpResponseParser(None).feed_data(head)
+    except httptools.HttpParserUpgrade:
+        return True  # it stops after the head of a 101
+    except httptools.HttpParserError:
+        return False
+    return True
 
 
 def _read_framing(
     length: str | None, coding: str | None, status: int, minor: int, method: str
 ) -> tuple[int | None, BodyFraming]:
     """Return the announced length and where the body ends (RFC 9112 section 6.3)."""
-    if coding is not None and (coding.lower() != "chunked" or length is not None or minor == 0 or status < 200):
+    if coding is not None and (coding.lower() != "chunked" or length is not None or minor == 0):
         raise _bad()
     if length is not None and _LENGTH.fullmatch(length) is None:
         raise _bad()

@@ -68,9 +68,7 @@ def maybe_parse_runtime_file(text: str) -> RuntimeFile | None:
     base_url = raw.base_url if raw.base_url.endswith("/") else raw.base_url + "/"
     if raw.pid <= 0 or not 0 <= raw.port <= 65535 or not is_plain_base_url(base_url) or not is_plain_token(raw.token):
         return None
-    return RuntimeFile(
-        pid=raw.pid, port=raw.port, base_url=base_url, token=raw.token, sock=raw.sock, secure=raw.secure
-    )
+    return RuntimeFile(pid=raw.pid, port=raw.port, base_url=base_url, token=raw.token, sock=raw.sock, secure=raw.secure)
 
 
 def is_plain_token(token: str) -> bool:

@@ -6,7 +6,6 @@ audit only.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from msgspec import Struct
 
@@ -15,13 +14,11 @@ from nbgate.clock import Clock
 from nbgate.crypto.tokens import TOKEN_BYTES, new_session_token, parse_session_token
 from nbgate.errors import AuditError, CredentialRejected, InputRefused, LoginBusy, StoreError
 from nbgate.keeper.audit import AuditLog
-from nbgate.keeper.stamps import Stamps
 from nbgate.model.account import StoredSession, parse_user_name
 from nbgate.model.principal import Principal
 from nbgate.model.session import Session
 from nbgate.ports import PasswordAuthenticator, SessionStore, StoreRunner
 from nbgate.reasons import Reason
-
 
 
 class LoginAttempt(Struct, frozen=True, kw_only=True):
@@ -49,7 +46,6 @@ class LoginParts(Struct, frozen=True, kw_only=True):
     sessions: SessionStore
     in_store: StoreRunner
     audit: AuditLog
-    stamps: Stamps
     clock: Clock
     random_bytes: Callable[[int], bytes]
     absolute_seconds: float
@@ -80,10 +76,10 @@ class Login:
             await self._parts.audit.append_durable(self._refusal(attempt, Reason.LOGIN_FAILED))
             raise
         except LoginBusy:
-            self._parts.audit.append([self._refusal(attempt, Reason.LOGIN_BUSY)])
+            self._parts.audit.append(self._refusal(attempt, Reason.LOGIN_BUSY))
             raise
         except StoreError:
-            self._parts.audit.append([self._refusal(attempt, Reason.STORE_UNAVAILABLE)])
+            self._parts.audit.append(self._refusal(attempt, Reason.STORE_UNAVAILABLE))
             raise
         try:
             await self._parts.audit.append_durable(self._success(attempt, stored.session))
@@ -109,7 +105,7 @@ class Login:
 
     def _success(self, attempt: LoginAttempt, session: Session) -> AuthLogin:
         return AuthLogin(
-            **self._parts.stamps.next(),
+            **self._parts.audit.stamp(),
             client_ip=attempt.client,
             user=session.user,
             request_id=attempt.request_id,
@@ -119,7 +115,7 @@ class Login:
 
     def _refusal(self, attempt: LoginAttempt, reason: Reason) -> AuthLogin:
         return AuthLogin(
-            **self._parts.stamps.next(),
+            **self._parts.audit.stamp(),
             outcome="failure",
             client_ip=attempt.client,
             user=recorded_name(attempt.username),

@@ -8,16 +8,16 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
 from aiohttp import http_parser, web
+from aiohttp.typedefs import Handler, Middleware
 
 from nbgate.errors import NbgateError, StartError
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Failure = Callable[[web.Request, int, str, str], web.StreamResponse]
 """Builds the answer for a failed request from its status, its public text and its hint."""
 
@@ -27,6 +27,7 @@ HANDLER_SECONDS = 30.0
 SHUTDOWN_SECONDS = 2.0
 BACKLOG = 512
 SOCKET_MODE = 0o600
+_NEW_ID = web.RequestKey("new_id", str)
 _ID_CHARS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 _log = structlog.get_logger("nbgate.keeper")
@@ -50,13 +51,12 @@ def request_id(request: web.Request) -> str:
     offered = request.headers.get(REQUEST_ID, "")
     if 8 <= len(offered) <= 64 and set(offered) <= _ID_CHARS:
         return offered
-    known = request.get("nbgate.id")
-    if known is None:
-        known = request["nbgate.id"] = secrets.token_hex(8)
-    return str(known)
+    if _NEW_ID not in request:
+        request[_NEW_ID] = secrets.token_hex(8)
+    return request[_NEW_ID]
 
 
-def error_middleware(failure: Failure) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def error_middleware(failure: Failure) -> Middleware:
     """Return the outermost middleware: every answer gets its id, every failure one fixed answer.
 
     Args:
@@ -74,7 +74,7 @@ def error_middleware(failure: Failure) -> Callable[[web.Request, Handler], Await
                 answer.headers["Allow"] = raised.headers["Allow"]
         except NbgateError as error:
             answer = failure(request, error.status, error.public, error.hint)
-        except Exception:  # the last resort of the keeper: whatever it is, it is ours, and the next request is served
+        except Exception:  # noqa: BLE001 - the last resort of the keeper: whatever it is, it is ours, and the next request is served
             _log.exception("request failed", id=request_id(request), method=request.method, path=request.path)
             answer = failure(request, 500, "internal error", "")
         answer.headers["X-Request-ID"] = request_id(request)
@@ -109,12 +109,12 @@ async def serving(app: web.Application, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _private_socket(path: Path) -> socket.socket:
     """Return a bound socket that nobody else could connect to at any moment, whatever the umask was."""
-    path.unlink(missing_ok=True)  # of a keeper that was killed; the lock on the data folder says that none lives
+    _remove(path)  # of a keeper that was killed; the lock on the data folder says that none lives
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
@@ -129,3 +129,7 @@ def _private_socket(path: Path) -> socket.socket:
         os.umask(mask)
     path.chmod(SOCKET_MODE)
     return sock
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

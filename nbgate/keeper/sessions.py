@@ -49,10 +49,6 @@ class LiveSessions:
         row = self._rows.get(session_id)
         return None if row is None else row.session
 
-    def of_user(self, user: str) -> tuple[bytes, ...]:
-        """Return the ids of a person's sessions."""
-        return tuple(row.session.id for row in self._rows.values() if row.session.user == user)
-
     def put(self, stored: StoredSession) -> bool:
         """Remember a session; False when it has ended since it was made."""
         if stored.session.id in self._buried:

@@ -15,7 +15,6 @@ from nbgate.clock import Clock
 from nbgate.crypto.passwords import SALT_BYTES, HashParameters, hash_new_password
 from nbgate.errors import AuditError, ExitCode, NbgateError, StoreError
 from nbgate.keeper.audit import AuditLog
-from nbgate.keeper.stamps import Stamps
 from nbgate.model.account import User, as_disabled, as_enabled, parse_user_name, with_new_password
 from nbgate.ports import StoreRunner, UserStore
 from nbgate.reasons import Reason
@@ -26,7 +25,7 @@ EndSessions = Callable[[str, tuple[bytes, ...], Reason, str], Awaitable[None]]
 ATTEMPTS: Final = 5
 
 
-class AccountRefused(NbgateError):
+class AccountError(NbgateError):
     """Theirs: there is no such account, or there is one already."""
 
     exit_code = ExitCode.FAILURE
@@ -57,7 +56,6 @@ class AccountParts(Struct, frozen=True, kw_only=True):
     parameters: HashParameters
     random_bytes: Callable[[int], bytes]
     audit: AuditLog
-    stamps: Stamps
     clock: Clock
     end_sessions: EndSessions
 
@@ -77,7 +75,7 @@ class Accounts:
 
         Raises:
             InputRefused: The name or the password cannot be accepted.
-            AccountRefused: The name is taken.
+            AccountError: The name is taken.
             AuditError: It could not be recorded; there is no such account.
         """
         self._require_audit()
@@ -85,7 +83,7 @@ class Accounts:
         password_hash = await self._hash(password)
         user = User(name=canonical, password_hash=password_hash, created_unix=self._parts.clock.unix())
         if not await self._parts.in_store(self._parts.users.add, user):
-            raise AccountRefused(409, f"there is a user {canonical} already", "nbgate user passwd sets a new password")
+            raise AccountError(409, f"there is a user {canonical} already", "nbgate user passwd sets a new password")
         try:
             return await self._record(Changed(canonical, "added"), actor)
         except AuditError:
@@ -97,7 +95,7 @@ class Accounts:
 
         Raises:
             InputRefused: The password cannot be accepted.
-            AccountRefused: There is no such account.
+            AccountError: There is no such account.
         """
         self._require_audit()
         canonical = parse_user_name(name)
@@ -109,7 +107,7 @@ class Accounts:
         """Bar the person from logging in and end their sessions.
 
         Raises:
-            AccountRefused: There is no such account.
+            AccountError: There is no such account.
         """
         self._require_audit()
         canonical = parse_user_name(name)
@@ -120,7 +118,7 @@ class Accounts:
         """Let the person log in again.
 
         Raises:
-            AccountRefused: There is no such account.
+            AccountError: There is no such account.
             AuditError: It could not be recorded; the account is disabled as before.
         """
         self._require_audit()
@@ -136,7 +134,7 @@ class Accounts:
         """Remove the account and end its sessions.
 
         Raises:
-            AccountRefused: There is no such account.
+            AccountError: There is no such account.
         """
         self._require_audit()
         canonical = parse_user_name(name)
@@ -164,7 +162,7 @@ class Accounts:
     async def _record(self, changed: Changed, actor: str) -> Changed:
         await self._parts.audit.append_durable(
             UserChange(
-                **self._parts.stamps.next(),
+                **self._parts.audit.stamp(),
                 target_user=changed.user,
                 message=changed.message,
                 actor=actor,
@@ -175,14 +173,14 @@ class Accounts:
 
     async def _hash(self, password: str) -> str:
         salt = self._parts.random_bytes(SALT_BYTES)
-        return await self._parts.hashes.run(
-            hash_new_password, password, salt=salt, parameters=self._parts.parameters
-        )
+        return await self._parts.hashes.run(hash_new_password, password, salt=salt, parameters=self._parts.parameters)
 
     def _require_audit(self) -> None:
         if self._parts.audit.failing_since_unix:
-            raise AuditError("the audit cannot be written", hint="see nbgate status; accounts are not changed meanwhile")
+            raise AuditError(
+                "the audit cannot be written", hint="see nbgate status; accounts are not changed meanwhile"
+            )
 
 
-def _unknown(name: str) -> AccountRefused:
-    return AccountRefused(404, f"there is no user {name}", "nbgate user list shows who there is")
+def _unknown(name: str) -> AccountError:
+    return AccountError(404, f"there is no user {name}", "nbgate user list shows who there is")

@@ -42,6 +42,11 @@ class ControlSocket(Generic[M]):
         return self._sock.fileno()
 
     @property
+    def is_closed(self) -> bool:
+        """True after `close`."""
+        return self._sock.fileno() < 0
+
+    @property
     def queued_bytes(self) -> int:
         """Return how much waits for the other end to read."""
         return self._queued_bytes

@@ -1,6 +1,6 @@
-"""The gateway's own answers, as bytes: error pages for people, JSON for programs, the fixed ones for strangers.
+"""The gateway's own answers, as bytes: error pages for people, JSON for programs, fixed ones for strangers.
 
-Pure: values in, a complete HTTP/1.1 response out. Nothing of the request is ever printed here but its id, which is ours.
+Pure: values in, a complete HTTP/1.1 response out. Nothing of the request is printed but its id, which is ours.
 """
 
 import base64
@@ -22,7 +22,8 @@ _STYLE = (
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _PAGE = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-    'content="width=device-width,initial-scale=1">{refresh}<title>{title} – nbgate</title><style>{style}</style></head>\n'
+    'content="width=device-width,initial-scale=1">{refresh}\n<title>{title} · nbgate</title><style>{style}</style>'
+    "</head>\n"
     '<body><main><h1>{title}</h1><p>{text}</p>{hint}<p class="id">{status} {reason} · error id {request_id}</p>'
     "</main></body></html>\n"
 )

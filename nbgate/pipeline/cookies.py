@@ -1,7 +1,7 @@
-"""Which session a request claims: read once per distinct Cookie header. Knows no table of sessions."""
+"""Which session a request claims: read once per distinct header block. Knows no table of sessions."""
 
 from nbgate.crypto.tokens import parse_session_token
-from nbgate.http.cookies import find_cookies, parse_cookies, session_cookie_name
+from nbgate.http.cookies import Lookup, find_one, parse_cookies, session_cookie_name
 from nbgate.http.head import Fields
 from nbgate.reasons import Reason
 
@@ -13,9 +13,11 @@ def session_id_of(fields: Fields) -> bytes | Reason | None:
     """
     if fields.cookie is None:
         return None
-    found = find_cookies(parse_cookies(fields.cookie), session_cookie_name(fields.host))
-    if not found:
-        return None
-    if len(found) > 1:
-        return Reason.DUPLICATE_COOKIE
-    return parse_session_token(found[0]) or Reason.SESSION_ENDED
+    found = find_one(parse_cookies(fields.cookie), session_cookie_name(fields.host))
+    match found:
+        case Lookup.ABSENT:
+            return None
+        case Lookup.REPEATED:
+            return Reason.DUPLICATE_COOKIE
+        case _:
+            return parse_session_token(found) or Reason.SESSION_ENDED

@@ -15,8 +15,10 @@ _TEXTS = {
     Reason.BODY_TOO_LARGE: ("Too large", "The request is larger than the gateway accepts here."),
     Reason.CROSS_ORIGIN: (
         "Sent by another site",
-        "The request names another site as its origin. If you opened this page under an address of its own, "
-        "use one address throughout.",
+        (
+            "The request names another site as its origin. If you opened this page under an address of its own, "
+            "use one address throughout."
+        ),
     ),
     Reason.CROSS_SITE: ("Sent by another site", "Another site asked for this; open the address yourself."),
     Reason.DRAINING: ("Restarting", "The gateway is being restarted; try again in a moment."),
@@ -58,8 +60,10 @@ _TEXTS = {
     ),
     Reason.UPSTREAM_OPEN: (
         "The notebook server is open to everybody on its machine",
-        "It asks for no token or password, so any local user could run code through it. Start it with a token, or "
-        "allow it with the option below.",
+        (
+            "It asks for no token or password, so any local user could run code through it. Start it with a token, or "
+            "allow it with the option below."
+        ),
     ),
     Reason.UPSTREAM_REFUSED: (
         "The notebook server is not running",

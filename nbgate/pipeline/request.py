@@ -1,4 +1,4 @@
-"""The way of a request: what is asked of it, in this order, until somebody has a verdict. This file is the architecture.
+"""The way of a request: what is asked of it, in this order, until it has a verdict. This file is the architecture.
 
 Pure: who is asking, the session found for the cookie, and the time are arguments. It opens nothing and answers nothing;
 `nbgate.edge` performs the verdict. The shape of the request (framing, sizes, target form) was judged by the parser.
@@ -9,16 +9,16 @@ from msgspec import Struct
 from nbgate.access.paths import Page, RequestKind, judge_login, open_page
 from nbgate.guard.origin import judge_origin
 from nbgate.http.head import RequestHead
-from nbgate.jupyter.paths import carries_data, is_channel
+from nbgate.jupyter.paths import has_data, is_message_channel, is_untouched
 from nbgate.model.client import Client
 from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
 from nbgate.model.session import Session
 from nbgate.pipeline.fixed import fixed_answer
+from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Challenge, ChallengeKind, Forward, Respond, Verdict
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
-from nbgate.pipeline.upstream_heads import UpstreamHeads
-from nbgate.routing.table import upstream_target
+from nbgate.routing.table import rest_of, slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,7 +34,13 @@ class Asker(Struct, frozen=True, gc=False):
 
 
 def decide(
-    head: RequestHead, kind: RequestKind, asker: Asker, policy: Policy, build: UpstreamHeads, request_id: str, now: float
+    head: RequestHead,
+    kind: RequestKind,
+    asker: Asker,
+    policy: Policy,
+    heads: ConnectionHeads,
+    request_id: str,
+    now: float,
 ) -> Verdict:
     """Return what happens to the request `head`.
 
@@ -43,42 +49,48 @@ def decide(
         kind: Navigation, API call or websocket handshake: how a refusal must look.
         asker: Who is asking.
         policy: The snapshot this request began with.
-        build: Serialises the head for the upstream.
+        heads: Serialises the head for the upstream.
         request_id: Goes into the upstream's log and ours.
         now: Seconds since the epoch.
     """
-    route = policy.routes.match(head.target.segments)
-    page = open_page(head.target.segments, route)
+    segments = head.target.segments
+    route = policy.routes.match(segments)
+    page = open_page(segments, route)
     if (fixed := fixed_answer(page, head.method)) is not None:
         return fixed
     session, no_session = _live(asker, now)
-    own_page = route is not None and route.kind is RouteKind.OWN
+    own_page = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
+    below = rest_of(route, segments) if route is not None else segments
     refused = judge_origin(
         method=head.method,
         websocket=kind is RequestKind.WEBSOCKET,
         fields=head.fields,
         has_session=session is not None,
-        own_page=own_page or page is Page.MOUNT_LOGOUT,
-        has_data=route is not None and not own_page and carries_data(_below(head, route)),
+        own_page=own_page,
+        has_data=not own_page and has_data(below),
     )
     if refused is not None:
         return Respond(403, refused)
     if judge_login(page, has_session=session is not None) is not None:
         return _ask_for_login(head, kind, no_session)
     if route is None:
-        return Respond(404, Reason.NO_ROUTE)
+        return _nowhere(head, policy)
     if (stopped := _audit_stance(head, policy, now)) is not None:
         return stopped
-    if own_page or page is Page.MOUNT_LOGOUT:
+    if own_page:
         target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
-        return _forward(head, policy.own_route, policy.own_state, asker, session, build, request_id, target)
-    if page is Page.MOUNT_LOGIN:
-        location = "/_nbgate/login" if session is None else route.prefix
-        return Respond(303, Reason.REDIRECT, headers=(("Location", location),))
+        return _forward(
+            head, kind, policy.own_route, policy.own_state, target, asker, session, policy, heads, request_id
+        )
+    if page is Page.MOUNT_LOGIN:  # the upstream's own login would know nothing of our session (PREFIX 2)
+        return _see_other("/_nbgate/login" if session is None else route.prefix)
+    if (with_slash := slash_redirect(route, head.target)) is not None:
+        return Respond(308, Reason.REDIRECT, headers=(("Location", with_slash),))
     state = policy.upstreams[route.name]
     if (unavailable := _judge_upstream(state)) is not None:
         return unavailable
-    return _forward(head, route, state, asker, session, build, request_id, upstream_target(route, head.target))
+    target = upstream_target(route, head.target)
+    return _forward(head, kind, route, state, target, asker, session, policy, heads, request_id)
 
 
 def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
@@ -88,9 +100,17 @@ def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
     return (asker.session, Reason.LOGIN_REQUIRED) if reason is None else (None, reason)
 
 
-def _below(head: RequestHead, route: Route) -> tuple[str, ...]:
-    depth = route.prefix.count("/") - 1
-    return head.target.segments[depth:]
+def _nowhere(head: RequestHead, policy: Policy) -> Verdict:
+    """Where the only server is mounted below `/`, `/` leads to it."""
+    return (
+        _see_other(policy.only_prefix)
+        if head.target.path == "/" and policy.only_prefix
+        else Respond(404, Reason.NO_ROUTE)
+    )
+
+
+def _see_other(location: str) -> Respond:
+    return Respond(303, Reason.REDIRECT, headers=(("Location", location),))
 
 
 def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verdict:
@@ -122,17 +142,25 @@ def _judge_upstream(state: UpstreamState) -> Verdict | None:
 
 
 def _forward(
-    head: RequestHead, route: Route, state: UpstreamState, asker: Asker, session: Session | None, build: UpstreamHeads,
-    request_id: str, target: bytes,
-) -> Forward:
-    below = _below(head, route)
-    return Forward(
+    head: RequestHead, kind: RequestKind, route: Route, state: UpstreamState, target: bytes, asker: Asker,
+    session: Session | None, policy: Policy, heads: ConnectionHeads, request_id: str,
+) -> Forward:  # fmt: skip
+    below = rest_of(route, head.target.segments)
+    channel = is_message_channel(below)
+    data = heads.build(
+        head,
+        target,
         route=route,
         state=state,
-        upstream_head=build(head, route, state, session, asker.client, target, request_id),
-        channel=is_channel(below),
-        below=below,
+        session=session,
+        client=asker.client,
+        keyring=policy.cookie_keys,
+        page=bool(state.token) and not is_untouched(below),
+        channel=channel,
+        navigation=kind is RequestKind.NAVIGATION,
+        request_id=request_id,
     )
+    return Forward(route, state, data, channel, below)
 
 
 def login_location(head: RequestHead) -> str:

@@ -195,7 +195,7 @@ class PageRewriter:
     def _raw_text(self) -> bool:
         """Pass the text of a script, style, textarea or title; edit the one that is the page configuration."""
         found = self._raw_end.search(self._buffer, self._from)
-        size = found.start() if found else max(0, len(self._buffer) - len(b"</textarea"))
+        size = found.start() if found else self._before_a_beginning()
         if self._in is _In.CONFIG:
             if size > MAX_CONFIG_BYTES:
                 self._guard.leaked = True
@@ -210,6 +210,11 @@ class PageRewriter:
         if found:
             self._in = _In.TEXT
         return found is not None
+
+    def _before_a_beginning(self) -> int:
+        """Return how much of the buffer is certainly no part of an end tag that is still under way."""
+        start = self._buffer.rfind(b"<", max(0, len(self._buffer) - len(b"</textarea")))
+        return start if start >= 0 else len(self._buffer)
 
     def _edit_config(self, key: str, value: str) -> str:
         for edit in self._edits:

@@ -9,7 +9,7 @@ import re
 from nbgate.model.route import Route
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_UNCLEAR = re.compile(r"[/\\]{2}|/*\\|.*[\x00-\x1f\x7f]")  # browsers read "\" as "/", and overlook tabs
+_UNCLEAR = re.compile(r"[/\\]{2}|/?\\|.*[\x00-\x1f\x7f]", re.DOTALL)  # browsers read "\" as "/", and overlook tabs
 _LINK_TARGET = re.compile(r"<([^<>]*)>")
 
 
@@ -28,7 +28,7 @@ def map_location(value: str, route: Route) -> str | None:
     if scheme is not None:
         authority, slash, path = value[scheme.end() :].partition("/")
         if authority.lower() != route.upstream.authority.lower():
-            return None if _UNCLEAR.match(path) and not authority else value
+            return value
         value = slash + path if slash else "/"
     if _UNCLEAR.match(value) is not None:
         return None

@@ -72,7 +72,7 @@ class TagReader:
         return -1
 
     def forget(self) -> None:
-        """Drop what was read so far, the caller empties its buffer: from now on only the end of the tag is looked for."""
+        """Drop what was read so far (the caller empties its buffer) and go on to look for the end of the tag alone."""
         self._remembers = False
         self.attributes = []
         self._position = self._from = 0
@@ -95,8 +95,8 @@ class TagReader:
                 self._bare(buffer, size)
 
     def _tag_name(self, buffer: bytearray, size: int) -> None:
-        start = 2 if buffer[1:2] == b"/" else 1
-        found = _AFTER_TAG_NAME.search(buffer, max(start, self._position))
+        is_end_tag = self._remembers and self._position == 1 and buffer[1:2] == b"/"
+        found = _AFTER_TAG_NAME.search(buffer, self._position + is_end_tag)
         self._position = found.start() if found else size
         if found:
             self.name = bytes(buffer[1 : self._position]).lower() if self._remembers else b""
@@ -141,12 +141,12 @@ class TagReader:
         self._position = found.start() if found else size
         if found is None:
             return
-        first = buffer[self._position : self._position + 1]
+        first = bytes(buffer[self._position : self._position + 1])
         if first == b">":
             self._finish()
             return
         if first in {b'"', b"'"}:
-            self._quote = bytes(first)
+            self._quote = first
             self._position += 1
             self._at = _At.QUOTED
         else:

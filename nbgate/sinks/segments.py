@@ -1,13 +1,15 @@
 """Append-only segment files: `audit-<number of the first record, 12 digits>.jsonl`, 0600, in a folder of their own.
 
-Bytes in order, nothing else: no record is built, checked or dropped here. A file is never rewritten; all that is ever cut
-off its end is a part of a line that a failed write or a crash has left, and at start even that is kept, in a `.torn` file.
+Bytes in order, nothing else: no record is built, checked or dropped here. A file is never rewritten; all that is ever
+cut off its end is a part of a line that a failed write or a crash has left, and at start even that is kept, in a file
+`.torn`.
 """
 
 import contextlib
 import os
 import re
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -156,6 +158,8 @@ def open_segments(folder: Path, disk: Disk | None = None) -> tuple[Segments, Fou
         size_bytes = path.stat().st_size
         if size_bytes:
             tail = _last_lines(path, TAIL_BYTES)
+            if not tail:
+                raise broken(f"{path.name} does not end in records")
             read_bytes = sum(map(len, tail))
             before = _last_lines(folder / names[-1], TAIL_BYTES - read_bytes) if names else ()
             whole = read_bytes == size_bytes
@@ -186,7 +190,7 @@ def _read_end(path: Path, limit_bytes: int) -> bytes:
 def _last_lines(path: Path, limit_bytes: int) -> tuple[bytes, ...]:
     """Return the last whole lines of a file, as many as fit into `limit_bytes`."""
     end = _read_end(path, limit_bytes)
-    lines = end.splitlines(keepends=True) if b"\r" not in end else [line + b"\n" for line in end.split(b"\n")[:-1]]
+    lines = BytesIO(end).readlines()
     return tuple(lines if len(end) < limit_bytes else lines[1:])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nbgate.errors import CredentialRejected, StoreError
-from nbgate.files import open_private, sync_folder
+from nbgate.files import FILE_MODE, open_private, sync_folder
 from nbgate.model.account import StoredSession, User
 from nbgate.model.session import Session
 
@@ -279,9 +279,10 @@ def _create(path: Path) -> None:
     """Make a complete state under another name first: a crash in between leaves no empty file at `path`."""
     if os.path.lexists(f"{path}-wal"):  # SQLite would replay it into the new file
         raise _damaged(path, f"it is missing but its log {path.name}-wal is there")
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # 0600
-    os.close(descriptor)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
+        os.fchmod(descriptor, FILE_MODE)
+        os.close(descriptor)
         connection = sqlite3.connect(name, isolation_level=None)
         try:
             connection.executescript("PRAGMA synchronous = FULL;" + _SCHEMA)

@@ -107,6 +107,15 @@ def kill_quietly(pid: int) -> None:
         return
 
 
+def is_running(pid: int) -> bool:
+    """Say whether `pid` is a process that has not ended; one that only waits to be reaped has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def descendants(pid: int) -> list[int]:
     """Return `pid` and the ids of all its living descendants."""
     parents = {int(entry.name): _parent(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit()}

@@ -113,6 +113,7 @@ class StubUpstream:
         self.default_answer = default_answer or answer()
         self.scripts: deque[tuple[Step, ...]] = deque()
         self.connections: list[StubConnection] = []
+        self.requests: list[StubRequest] = []  # of all connections, in the order in which they were complete
         self.port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,11 +137,6 @@ class StubUpstream:
         self.scripts.append(steps)
 
     @property
-    def requests(self) -> list[StubRequest]:
-        """Return all requests of all connections, connection by connection."""
-        return [request for connection in self.connections for request in connection.requests]
-
-    @property
     def received_bytes(self) -> int:
         """Return how many bytes ever came."""
         return sum(len(connection.received) for connection in self.connections)
@@ -154,7 +150,7 @@ class StubUpstream:
         self.connections.append(connection)
         steps = self.scripts.popleft() if self.scripts else None
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await _Player(connection, reader, writer, self.default_answer).play(steps)
+            await _Player(self, connection, reader, writer).play(steps)
         connection.ended.set()
         writer.close()
 
@@ -178,12 +174,16 @@ class _Player:
     """Plays one script on one connection."""
 
     def __init__(
-        self, connection: StubConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, default: bytes
+        self,
+        stub: StubUpstream,
+        connection: StubConnection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
+        self._stub = stub
         self._connection = connection
         self._reader = reader
         self._writer = writer
-        self._default = default
 
     async def play(self, steps: tuple[Step, ...] | None) -> None:
         if steps is None:
@@ -195,10 +195,13 @@ class _Player:
     async def _answer_for_ever(self) -> None:
         while True:
             await self._read_request()
-            if self._connection.requests[-1].values("upgrade") == ["websocket"]:
+            request = self._connection.requests[-1]
+            if request.values("upgrade") == ["websocket"]:
                 await self._echo()
                 return
-            await self._send(self._default)
+            whole = self._stub.default_answer
+            head_only = request.line.startswith("HEAD ")
+            await self._send(whole[: whole.find(HEAD_END) + len(HEAD_END)] if head_only else whole)
 
     async def _perform(self, step: Step) -> None:
         match step:
@@ -258,7 +261,9 @@ class _Player:
             body = await self._read_chunks()
         elif lengths := request.values("content-length"):
             body = await self._take(int(lengths[0]))
-        self._connection.requests.append(StubRequest(head, body))
+        whole = StubRequest(head, body)
+        self._connection.requests.append(whole)
+        self._stub.requests.append(whole)
 
     async def _read_chunks(self) -> bytes:
         body = b""

@@ -21,7 +21,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 
 
-class BodyRefused(NbgateError):
+class BodyError(NbgateError):
     """Theirs: a body that is too long, too slow, of another type, or holds other fields than it may."""
 
     def __init__(self, status: int, public: str) -> None:
@@ -40,7 +40,7 @@ async def read_form(request: web.Request, fields: Fields) -> Mapping[str, str]:
     """Return the fields of a urlencoded form.
 
     Raises:
-        BodyRefused: It is something else (400, 408, 413, 415).
+        BodyError: It is something else (400, 408, 413, 415).
     """
     text = await _read_text(request, FORM)
     try:
@@ -48,7 +48,7 @@ async def read_form(request: web.Request, fields: Fields) -> Mapping[str, str]:
             text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=MAX_FIELDS
         )
     except ValueError:
-        raise BodyRefused(400, "malformed form") from None
+        raise BodyError(400, "malformed form") from None
     return _judge(pairs, fields)
 
 
@@ -56,15 +56,15 @@ async def read_json(request: web.Request, fields: Fields) -> Mapping[str, str]:
     """Return the fields of a flat JSON object whose values are strings.
 
     Raises:
-        BodyRefused: It is something else (400, 408, 413, 415).
+        BodyError: It is something else (400, 408, 413, 415).
     """
     text = await _read_text(request, JSON)
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
-        raise BodyRefused(400, "malformed JSON") from None
+        raise BodyError(400, "malformed JSON") from None
     if not isinstance(pairs, _Pairs) or not all(isinstance(value, str) for _, value in pairs):
-        raise BodyRefused(400, "expected a JSON object of strings")
+        raise BodyError(400, "expected a JSON object of strings")
     return _judge(pairs, fields)
 
 
@@ -75,29 +75,29 @@ class _Pairs(list[tuple[str, Any]]):
 def _judge(pairs: list[tuple[str, str]], fields: Fields) -> Mapping[str, str]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BodyRefused(400, "duplicate field")
+        raise BodyError(400, "duplicate field")
     if set(found) - fields.required - fields.optional:
-        raise BodyRefused(400, "unknown field")
+        raise BodyError(400, "unknown field")
     if fields.required - set(found):
-        raise BodyRefused(400, "missing field")
+        raise BodyError(400, "missing field")
     try:
         "".join(found.values()).encode()
     except UnicodeEncodeError:  # a lone surrogate, written as \ud800
-        raise BodyRefused(400, "malformed text") from None
+        raise BodyError(400, "malformed text") from None
     return found
 
 
 async def _read_text(request: web.Request, content_type: str) -> str:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise BodyRefused(415, "encoded bodies are not read here")
+        raise BodyError(415, "encoded bodies are not read here")
     if request.content_type != content_type or (request.charset or "utf-8").lower() != "utf-8":
-        raise BodyRefused(415, f"expected {content_type}")
+        raise BodyError(415, f"expected {content_type}")
     try:
         async with asyncio.timeout(BODY_SECONDS):
             body = await request.read()
     except TimeoutError:
-        raise BodyRefused(408, "the body did not arrive in time") from None
+        raise BodyError(408, "the body did not arrive in time") from None
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise BodyRefused(400, "malformed text") from None
+        raise BodyError(400, "malformed text") from None

@@ -1,10 +1,10 @@
 """The pages and calls a browser uses to log in and out, mounted at `/_nbgate/`.
 
-What arrives here was judged by a worker's pipeline: Origin, Fetch-Metadata, size, shape. The worker says in headers that
-no client can send who is asking. This room checks passwords only by asking the keeper, and tells nobody why one failed.
+What arrives here was judged by a worker's pipeline: Origin, Fetch-Metadata, size, shape. The worker says in headers
+that no client can send who is asking. This room checks passwords only by asking the keeper, and tells nobody why one
+failed.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -17,7 +17,6 @@ from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.server import error_middleware, request_id
 from nbgate.model.session import Session
-from nbgate.reasons import Reason
 from nbgate.web.answers import ASSET_HEADERS, FOLDER, Pages, json_answer, json_error, see_other
 from nbgate.web.assets import PREFIX, Assets
 from nbgate.web.bodies import MAX_BODY_BYTES, Fields, read_form, read_json
@@ -72,7 +71,7 @@ class _OwnPages:
         form = await read_form(request, _LOGIN_FIELDS)
         next_path = safe_next(form.get("next", ""))
         try:
-            session, token = await self._log_in(request, form["username"], form["password"])
+            _, token = await self._log_in(request, form["username"], form["password"])
         except CredentialRejected:
             answer = self._login_page(request, 401, problem=_WRONG, username=form["username"], next_path=next_path)
         except NbgateError as error:

@@ -118,9 +118,11 @@ def test_a_message_that_must_carry_a_descriptor_and_does_not_is_refused(raw_and_
 def test_a_closed_end_has_no_descriptor_to_watch(pair):
     _, keeper = pair
     assert keeper.fileno() > 0
+    assert not keeper.is_closed
     keeper.close()
 
     assert -1 == keeper.fileno()
+    assert keeper.is_closed
 
 
 def test_what_is_not_a_descriptor_beside_the_data_is_ignored(raw_and_end):

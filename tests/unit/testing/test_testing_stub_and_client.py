@@ -28,6 +28,13 @@ def test_every_byte_is_recorded_and_every_request_answered(send):
         assert ["1", "2"] == stub.requests[0].values("X-TWO")
 
 
+def test_head_is_answered_without_a_body():
+    with StubUpstream().in_thread() as stub, RawClient(stub.port) as client:
+        client.send(b"HEAD /a HTTP/1.1\r\n\r\n" + GET)
+        assert b"" == client.read_answer(to_head=True).body
+        assert b"ok" == client.read_answer().body
+
+
 def test_a_script_sends_what_it_says_and_then_closes():
     stub = StubUpstream()
     stub.script(stub_upstream.ReadBytes(4), stub_upstream.Send(b"half an ans"), stub_upstream.ReadRequest())

@@ -1,0 +1,50 @@
+# make run    JupyterLab on loopback and nbgate in front of it; prints link and password; Ctrl-C ends both
+# make test   everything CI checks: lint, types, floors, all tests; installs what they need, asks first
+# make lint   ruff, mypy, import-linter only
+# make bench  nbgate beside nginx and Caddy, one table (bench/README.md)
+# make clean  remove the virtual environment and everything made here
+#
+# Needs Python 3.11 or newer with venv, make and git. No root for `run`; `test` and `bench` install Debian packages.
+
+PYTHON ?= python3
+PORT ?= 8443
+BIN := .venv/bin
+JUPYTERLAB := "jupyterlab>=4.6.6,<4.7"
+TEST_PACKAGES := chromium nginx-light caddy wrk
+BENCH_PACKAGES := nginx-light caddy wrk
+
+.PHONY: run test lint bench clean
+
+run: .make/run-ready
+	@$(BIN)/python -m nbgate.testing.demo --port $(PORT)
+
+test: .make/test-ready
+	@.ci/debian-packages $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: .make/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .make/test-ready
+	@.ci/debian-packages $(BENCH_PACKAGES)
+	$(BIN)/python -m bench --json .make/bench.json
+
+clean:
+	rm -rf .venv .make
+
+.make/venv:
+	@mkdir -p .make
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.make/run-ready: pyproject.toml | .make/venv
+	$(BIN)/python -m pip install --quiet --editable . $(JUPYTERLAB)
+	@touch $@
+
+.make/test-ready: pyproject.toml | .make/venv
+	$(BIN)/python -m pip install --quiet --editable ".[test]" $(JUPYTERLAB)
+	@touch $@

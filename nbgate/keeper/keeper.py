@@ -1,0 +1,319 @@
+"""The owner of secrets and serial state: what happens when somebody logs in, logs out, or a worker asks something.
+
+It is made of parts that a test can replace one by one; it opens no file and no socket itself, and starts no process. No
+answer of it leaves before what it says is durable.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Final, assert_never
+
+from msgspec import Struct
+
+from nbgate.audit.events import SessionEnd, UpstreamChange
+from nbgate.authenticators.hash_queue import HashQueue
+from nbgate.clock import Clock
+from nbgate.config.schema import Config
+from nbgate.crypto.passwords import HashParameters
+from nbgate.errors import CredentialRejected, LinkError
+from nbgate.http.headers import HeaderTables
+from nbgate.keeper.audit import AuditLog
+from nbgate.keeper.login import Login, LoginAttempt, LoginParts
+from nbgate.keeper.sessions import Due, LiveSessions
+from nbgate.keeper.upstreams import GOOD, Eyes, Look, UpstreamWatch, Watched
+from nbgate.keeper.users import AccountParts, Accounts
+from nbgate.keeper.workers import Worker, WorkerLink, Workers
+from nbgate.link.messages import (
+    Activity,
+    AuditState,
+    Records,
+    RecordsWritten,
+    RevokeAck,
+    SessionAnswer,
+    SessionAsk,
+    SessionPut,
+    Snapshot,
+    ToKeeper,
+    UpstreamPut,
+    UpstreamSuspect,
+    WorkerHello,
+    WorkerStatus,
+)
+from nbgate.model.keys import SealingKey, TlsMaterial
+from nbgate.model.route import Route, RouteKind, Upstream, UpstreamState
+from nbgate.model.session import LABEL_HEX, Session
+from nbgate.ports import PasswordAuthenticator, State, StoreRunner
+from nbgate.reasons import Reason
+from nbgate.sessions.judge import judge_stored
+from nbgate.sessions.table import FINAL_GENERATION
+
+OWN_PREFIX: Final = "/_nbgate/"
+OWN_ROUTE: Final = "own"
+ROUTE: Final = "nb"
+
+
+class KeeperParts(Struct, frozen=True, kw_only=True):
+    """Everything a keeper is made of.
+
+    Attributes:
+        in_store: Runs calls of `state` on its thread.
+        kill: Has a worker replaced: `kill(worker_id, pid, reason)`.
+        own_socket: Path of the private socket on which `nbgate.web` serves the own pages.
+        ack_seconds: How long a worker may take to acknowledge a revocation.
+    """
+
+    state: State
+    in_store: StoreRunner
+    authenticator: PasswordAuthenticator
+    hashes: HashQueue
+    parameters: HashParameters
+    audit: AuditLog
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    eyes: Eyes
+    kill: Callable[[int, int, Reason], None]
+    config: Config
+    upstream: Upstream
+    base_url: str
+    tables: HeaderTables
+    material: TlsMaterial
+    sealing_keys: tuple[SealingKey, ...]
+    form_key: bytes
+    own_socket: str
+    ack_seconds: float = 0.7
+
+
+class Keeper:
+    """One gateway's keeper. `start` first; then attach workers and hand over what they send."""
+
+    def __init__(self, parts: KeeperParts) -> None:
+        self._parts = parts
+        self._version = 1
+        self.config = parts.config
+        self._material = parts.material
+        self._tables = parts.tables
+        self.form_key = parts.form_key
+        self.live = LiveSessions(parts.config.sessions.idle_seconds)
+        self.workers = Workers(parts.kill, ack_seconds=parts.ack_seconds)
+        self.login = Login(
+            LoginParts(
+                authenticator=parts.authenticator,
+                sessions=parts.state.sessions,
+                in_store=parts.in_store,
+                audit=parts.audit,
+                clock=parts.clock,
+                random_bytes=parts.random_bytes,
+                absolute_seconds=parts.config.sessions.absolute_seconds,
+            )
+        )
+        self.accounts = Accounts(
+            AccountParts(
+                users=parts.state.users,
+                in_store=parts.in_store,
+                hashes=parts.hashes,
+                parameters=parts.parameters,
+                random_bytes=parts.random_bytes,
+                audit=parts.audit,
+                clock=parts.clock,
+                end_sessions=self._end_everywhere,
+            )
+        )
+        self.watch = UpstreamWatch(
+            Watched(
+                route=ROUTE,
+                upstream=parts.upstream,
+                base_url=parts.base_url,
+                allow_open=parts.config.allow_open_upstream,
+            ),
+            parts.eyes,
+            probe=parts.config.probe,
+            clock=parts.clock,
+            on_change=self._upstream_changed,
+        )
+        self._base_url = parts.base_url or "/"
+
+    async def start(self) -> None:
+        """Load the sessions that live on from before, and end those whose time ran out meanwhile."""
+        now = self._parts.clock.unix()
+        over = []
+        for stored in await self._parts.in_store(self._parts.state.sessions.all):
+            reason = judge_stored(stored.session, stored.last_seen_unix, now, self.live.idle_seconds)
+            if reason is None:
+                self.live.put(stored)
+            else:
+                over.append(Due(stored.session, reason))
+        await self._end_due(over)
+
+    # logins
+
+    async def log_in(self, attempt: LoginAttempt) -> tuple[Session, str]:
+        """Return a new session and its token; see `Login.attempt` for what is raised."""
+        stored, token = await self.login.attempt(attempt)
+        if not self.live.put(stored):  # the account changed while the login was being written down
+            raise CredentialRejected
+        self.workers.broadcast(SessionPut(session=stored.session))
+        if attempt.replaces is not None:
+            await self.revoke((attempt.replaces,), Reason.LOGGED_OUT, attempt.replaces.user)
+        return stored.session, token
+
+    async def log_out(self, session: Session) -> None:
+        """End a session because its owner said so; returns when nothing hangs on it any more."""
+        await self.revoke((session,), Reason.LOGGED_OUT, session.user)
+
+    async def revoke(self, sessions: tuple[Session, ...], reason: Reason, actor: str) -> None:
+        """End sessions: in the store first, then everywhere."""
+        await self._parts.in_store(self._parts.state.sessions.end, tuple(session.id for session in sessions))
+        for user, of_user in groupby(sorted(sessions, key=_user_of), key=_user_of):
+            await self._end_everywhere(user, tuple(session.id for session in of_user), reason, actor)
+
+    def find_session(self, session_id: bytes) -> Session | None:
+        """Return the live session of this id."""
+        return self.live.find(session_id)
+
+    async def _end_everywhere(self, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
+        """Make sessions that the store has ended end in every worker too, and record it."""
+        if not ids:
+            return
+        self.live.end(ids, self._parts.clock.monotonic())
+        await self.workers.revoke(ids, FINAL_GENERATION, reason)
+        await record_ended(self._parts.audit, user, ids, reason, actor)
+
+    # time
+
+    async def sweep(self) -> None:
+        """End the sessions whose time is over."""
+        await self._end_due(self.live.due(self._parts.clock.unix()))
+
+    async def flush_activity(self) -> None:
+        """Write down who was active since the last call."""
+        touched = self.live.take_touched()
+        if touched:
+            await self._parts.in_store(self._parts.state.sessions.touch, touched)
+
+    async def _end_due(self, due: Iterable[Due]) -> None:
+        by_reason: dict[Reason, list[Session]] = {}
+        for each in due:
+            by_reason.setdefault(each.reason, []).append(each.session)
+        for reason, sessions in by_reason.items():
+            await self.revoke(tuple(sessions), reason, "nbgate")
+
+    # workers
+
+    def attach_worker(self, worker_id: int, pid: int, link: WorkerLink) -> Worker:
+        """Take a new link to a worker and send all it needs; an older link of it is void."""
+        worker = self.workers.attach(worker_id, pid, link)
+        self.workers.send(worker, self.snapshot(worker_id))
+        return worker
+
+    def take_message(self, worker: Worker, message: ToKeeper) -> None:
+        """Do what a worker's message asks for."""
+        match message:
+            case WorkerHello():
+                worker.hello = message
+            case WorkerStatus():
+                worker.status = message
+            case SessionAsk():
+                answer = SessionAnswer(id=message.id, session=self.live.find(message.id))
+                self.workers.send(worker, answer)
+            case RevokeAck():
+                worker.acknowledge(message.ack)
+            case Activity():
+                self.live.touch(message.ids, self._parts.clock.unix())
+            case Records():
+                self._take_records(worker, message)
+            case UpstreamSuspect():
+                self.watch.suspect()
+            case _:
+                assert_never(message)
+
+    def snapshot(self, worker_id: int) -> Snapshot:
+        """Return all that worker `worker_id` needs to know now."""
+        return Snapshot(
+            worker=worker_id,
+            limits=self.config.limits,
+            tables=self._tables,
+            tls=self._material,
+            routes=self.routes(),
+            upstreams=(self.watch.state,),
+            sessions=self.live.all(),
+            sealing_keys=self._parts.sealing_keys,
+            audit_failing_since_unix=self._parts.audit.failing_since_unix,
+            version=self._version,
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routing table: the notebook server under its own base URL, and the own pages."""
+        return (
+            Route(name=ROUTE, prefix=self._base_url, upstream=self._parts.upstream, base_url=self._base_url),
+            Route(
+                name=OWN_ROUTE,
+                prefix=OWN_PREFIX,
+                upstream=Upstream(path=self._parts.own_socket),
+                base_url=OWN_PREFIX,
+                kind=RouteKind.OWN,
+            ),
+        )
+
+    def apply(self, config: Config, material: TlsMaterial, tables: HeaderTables) -> int:
+        """Put a configuration into force that was validated before; returns its version."""
+        self.config = config
+        self._material = material
+        self._tables = tables
+        self.live.idle_seconds = config.sessions.idle_seconds
+        self._send_snapshots()
+        return self._version
+
+    def audit_changed(self, failing_since_unix: float) -> None:
+        """Tell every worker whether records can be written."""
+        self.workers.broadcast(AuditState(failing_since_unix=failing_since_unix))
+
+    def is_ready(self) -> bool:
+        """Say whether a person who came now could log in and work."""
+        return not self._parts.audit.failing_since_unix and self.watch.state.condition in GOOD
+
+    def _send_snapshots(self) -> None:
+        self._version += 1
+        for worker in self.workers:
+            self.workers.send(worker, self.snapshot(worker.id))
+
+    def _take_records(self, worker: Worker, records: Records) -> None:
+        try:
+            upto = self._parts.audit.append_worker_records(records.boot, records.first, records.bodies)
+        except LinkError:
+            self.workers.lost(worker)
+        else:
+            self.workers.send(worker, RecordsWritten(upto=upto))
+
+    def _upstream_changed(self, state: UpstreamState, found: Look) -> None:
+        self._parts.audit.append(
+            UpstreamChange(
+                **self._parts.audit.stamp(),
+                upstream=state.route,
+                condition=state.condition.value,
+                message=f"{self._parts.upstream}{found.base_url}",
+            )
+        )
+        if found.base_url != self._base_url:
+            self._base_url = found.base_url
+            self._send_snapshots()  # another base URL is another route, not only another state
+        else:
+            self.workers.broadcast(UpstreamPut(state=state))
+
+
+async def record_ended(audit: AuditLog, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
+    """Record durably that these sessions of a person are over, one record each.
+
+    Raises:
+        AuditError: It could not be recorded; they are over all the same.
+    """
+    events = [
+        SessionEnd(**audit.stamp(), user=user, session=session_id.hex()[:LABEL_HEX], reason=reason.value, actor=actor)
+        for session_id in ids
+    ]
+    for event in events[:-1]:
+        audit.append(event)
+    await audit.append_durable(events[-1])
+
+
+def _user_of(session: Session) -> str:
+    return session.user

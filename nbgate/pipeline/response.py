@@ -1,0 +1,143 @@
+"""The way of an answer: what is asked of an upstream's response head, and the head the client gets instead.
+
+Pure; the body's bytes are relayed by `nbgate.edge`. The shape of the head was judged by the parser.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from msgspec import Struct
+
+from nbgate.crypto.sealing import NONCE_BYTES, Keyring
+from nbgate.errors import UpstreamProtocolError
+from nbgate.http.head import RequestHead
+from nbgate.http.response import BodyFraming, ResponseHead
+from nbgate.jupyter.paths import is_untouched
+from nbgate.model.route import RouteKind
+from nbgate.pipeline.verdict import Forward
+from nbgate.reasons import Reason
+from nbgate.rewrite.cookies import client_set_cookies
+from nbgate.rewrite.response import BodyPlan, ClientHeads, plan_body
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class ClientHead(Struct, frozen=True, gc=False):
+    """The head for the client, complete, and what it promised of the body."""
+
+    data: bytes
+    chunked: bool
+    keep_alive: bool
+    rewrite: bool
+
+
+def judge_answer(response: ResponseHead, forward: Forward) -> Reason | None:
+    """Say when the upstream does not take the credential it was sent: a redirect to its own login, or a 403."""
+    if not forward.state.token:
+        return None
+    if response.status == HTTPStatus.FORBIDDEN:
+        return Reason.UPSTREAM_REJECTED_CREDENTIAL
+    location = response.value("location") or ""
+    to_login = location.partition("?")[0] == f"{forward.route.base_url}login"
+    return Reason.UPSTREAM_REJECTED_CREDENTIAL if response.status in _REDIRECTS and to_login else None
+
+
+def answer_head(
+    response: ResponseHead,
+    request: RequestHead,
+    forward: Forward,
+    heads: ClientHeads,
+    *,
+    user: str,
+    keyring: Keyring,
+    random: Callable[[int], bytes],
+    request_id: str,
+    close: bool,
+) -> ClientHead:
+    """Return the head for the client.
+
+    Args:
+        response: What the upstream sent.
+        request: What it answers.
+        forward: The verdict by which it was asked.
+        heads: Serialises it.
+        user: Name of the person, for whom the upstream's cookies are sealed.
+        keyring: Seals them.
+        random: Returns that many random bytes.
+        request_id: Sent along as X-Request-ID.
+        close: The connection must end with this answer.
+
+    Raises:
+        UpstreamProtocolError: A page came in a form that cannot be rewritten, and could hide the token.
+    """
+    plan = BodyPlan.PASS
+    if forward.state.token:
+        plan = plan_body(response, method=request.method, untouched=is_untouched(forward.below))
+    if plan is BodyPlan.REFUSE:
+        raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
+    rewritten = plan is BodyPlan.REWRITE
+    lines = _build(response, request, forward, heads, user, keyring, random, request_id, rewritten=rewritten)
+    unsized = response.framing in {BodyFraming.CHUNKED, BodyFraming.EOF} or (
+        rewritten and response.framing is BodyFraming.LENGTH
+    )
+    chunked = unsized and request.minor == 1
+    keep_alive = request.keep_alive and not close and (chunked or not unsized)
+    if chunked:
+        framing = b"Transfer-Encoding: chunked\r\n"
+    elif response.length is not None and not unsized and response.status != HTTPStatus.NOT_MODIFIED:
+        framing = b"Content-Length: %d\r\n" % response.length
+    else:
+        framing = b""
+    if not keep_alive:
+        framing += b"Connection: close\r\n"
+    elif request.minor == 0:
+        framing += b"Connection: keep-alive\r\n"
+    return ClientHead(lines + framing + b"\r\n", chunked, keep_alive, rewritten)
+
+
+def switch_head(
+    response: ResponseHead,
+    request: RequestHead,
+    forward: Forward,
+    heads: ClientHeads,
+    *,
+    user: str,
+    keyring: Keyring,
+    random: Callable[[int], bytes],
+    request_id: str,
+) -> bytes:
+    """Return the 101 for the client; the arguments are those of `answer_head`."""
+    return _build(response, request, forward, heads, user, keyring, random, request_id, rewritten=False) + b"\r\n"
+
+
+def _build(
+    response: ResponseHead,
+    request: RequestHead,
+    forward: Forward,
+    heads: ClientHeads,
+    user: str,
+    keyring: Keyring,
+    random: Callable[[int], bytes],
+    request_id: str,
+    *,
+    rewritten: bool,
+) -> bytes:
+    if forward.route.kind is RouteKind.OWN:  # the keeper's cookies are ours: they pass as they are
+        cookies = b"".join(line for name, line, _ in response.lines if name == "set-cookie")
+    else:
+        values = [value for name, _, value in response.lines if name == "set-cookie"]
+        cookies = (
+            client_set_cookies(
+                values, route=forward.route, user=user, keyring=keyring, nonce=lambda: random(NONCE_BYTES)
+            )
+            if values
+            else b""
+        )
+    return heads.build(
+        response,
+        route=forward.route,
+        public_origin=f"https://{request.fields.host}",
+        rewritten=rewritten,
+        set_cookies=cookies,
+        request_id=request_id,
+    )

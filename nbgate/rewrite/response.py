@@ -1,0 +1,167 @@
+"""Build the head a client gets from an upstream's answer, and say which bodies are pages to be rewritten.
+
+It writes neither framing lines nor the last CRLF; the edge does, because it re-frames the body. It decides no refusal:
+a redirect to the upstream's own login, or a 403 in spite of our token, is for its caller to see.
+"""
+
+from enum import Enum, auto
+
+from nbgate.http.headers import HeaderTables
+from nbgate.http.response import ResponseHead
+from nbgate.model.route import Route
+from nbgate.rewrite.location import map_link, map_location
+
+MAX_KNOWN_NAMES = 512
+
+# What is no longer true of a page once a byte of it has changed; and nobody keeps it, it was made for one person.
+_OF_THE_OLD_BODY = frozenset(
+    {
+        "accept-ranges",
+        "cache-control",
+        "content-digest",
+        "content-encoding",
+        "content-length",
+        "content-md5",
+        "digest",
+        "etag",
+        "expires",
+        "last-modified",
+        "pragma",
+        "repr-digest",
+    }
+)
+_ADDRESSES = frozenset({"content-location", "location", "sourcemap", "x-sourcemap"})
+_OURS = frozenset({"set-cookie", "x-request-id"})
+
+_NO_BODY = frozenset({101, 204, 304})
+_PARTIAL = 206
+_SWITCHING = 101
+_FIRST_ERROR = 400
+
+
+class BodyPlan(Enum):
+    """What to do with the body of an answer."""
+
+    PASS = auto()
+    REWRITE = auto()
+    REFUSE = auto()  # a page that cannot be rewritten as it comes: encoded, or a part of one
+
+
+class _Line(Enum):
+    KEEP = auto()
+    DROP = auto()
+    ADDRESS = auto()
+    LINK = auto()
+    OLD_BODY = auto()
+    NOSNIFF = auto()
+
+
+class ClientHeads:
+    """Builds heads for clients; remembers what is to be done with each header name (at most `MAX_KNOWN_NAMES`)."""
+
+    def __init__(self, tables: HeaderTables) -> None:
+        self._tables = tables
+        self._known: dict[str, _Line] = {}
+
+    def build(
+        self,
+        response: ResponseHead,
+        *,
+        route: Route,
+        public_origin: str,
+        rewritten: bool,
+        set_cookies: bytes,
+        request_id: str,
+    ) -> bytes:
+        """Return status line and header lines for the client, without framing lines and without the last CRLF.
+
+        Args:
+            response: What the upstream sent.
+            route: Whose upstream.
+            public_origin: `https://` and the Host of the request.
+            rewritten: Whether the body is rewritten on its way.
+            set_cookies: Finished Set-Cookie lines; the upstream's own are never copied.
+            request_id: Of the request; printable ASCII.
+        """
+        lines = [f"HTTP/1.1 {response.status} {response.phrase}\r\n".encode("latin-1")]
+        known = self._known
+        sniffs = True
+        for name, line, value in response.lines:
+            what = known.get(name) or self._learn(name)
+            if what is _Line.KEEP:
+                lines.append(line)
+            elif what is _Line.NOSNIFF:
+                sniffs = False
+                lines.append(line)
+            elif what is _Line.OLD_BODY:
+                if not rewritten:
+                    lines.append(line)
+            elif what is not _Line.DROP:
+                lines.append(_mapped(what, line, value, route, public_origin))
+        if rewritten:
+            lines.append(b"Cache-Control: no-store\r\n")
+        if response.status == _SWITCHING:
+            lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        elif sniffs:
+            lines.append(b"X-Content-Type-Options: nosniff\r\n")
+        lines.append(set_cookies)
+        lines.append(f"X-Request-ID: {request_id}\r\n".encode("ascii"))
+        return b"".join(lines)
+
+    def _learn(self, name: str) -> _Line:
+        if len(self._known) >= MAX_KNOWN_NAMES:
+            self._known.clear()
+        what = self._known[name] = _judge_line(name, self._tables)
+        return what
+
+
+def is_document(response: ResponseHead, *, method: str, untouched: bool) -> bool:
+    """Say whether the body is a page of a notebook server, which may show its token.
+
+    Args:
+        response: What the upstream sent.
+        method: Of the request.
+        untouched: Whether the path is user content or an asset (`nbgate.jupyter.paths.is_untouched`). The error page
+            of such a path is still the server's own, and shows the token like any other.
+    """
+    if method == "HEAD" or response.is_informational or response.status in _NO_BODY or not _is_html(response):
+        return False
+    return not untouched or response.status >= _FIRST_ERROR
+
+
+def plan_body(response: ResponseHead, *, method: str, untouched: bool) -> BodyPlan:
+    """Say what to do with the body; the arguments are those of `is_document`.
+
+    A page was asked for whole and uncompressed. One that comes otherwise could hide the token from the rewriter.
+    """
+    if not is_document(response, method=method, untouched=untouched):
+        return BodyPlan.PASS
+    encoded = any(name == "content-encoding" and value.lower() != "identity" for name, _, value in response.lines)
+    return BodyPlan.REFUSE if encoded or response.status == _PARTIAL else BodyPlan.REWRITE
+
+
+def _is_html(response: ResponseHead) -> bool:
+    """Say whether a browser would show the body as HTML; XHTML never came from a notebook server."""
+    return response.content_type is not None and response.content_type.lower().lstrip().startswith("text/html")
+
+
+def _judge_line(name: str, tables: HeaderTables) -> _Line:
+    if name in _OURS or tables.strips_response(name):
+        return _Line.DROP
+    if name in _ADDRESSES:
+        return _Line.ADDRESS
+    if name == "link":
+        return _Line.LINK
+    if name == "x-content-type-options":
+        return _Line.NOSNIFF
+    return _Line.OLD_BODY if name in _OF_THE_OLD_BODY else _Line.KEEP
+
+
+def _mapped(what: _Line, line: bytes, value: str, route: Route, public_origin: str) -> bytes:
+    """Return the line with its addresses made public, spelled as before; b"" when it must be left out."""
+    mapped = map_link(value, route, public_origin) if what is _Line.LINK else map_location(value, route)
+    if mapped is None:
+        return b""
+    if mapped == value:
+        return line
+    return line.partition(b":")[0] + b": " + mapped.encode("latin-1") + b"\r\n"

@@ -1,0 +1,126 @@
+"""Bind the listening sockets, and say in one line with a hint why not where it cannot be done.
+
+Binds early, so that a mistake shows before anything else starts; `listen` is called when the keeper is ready.
+"""
+
+import errno
+import ipaddress
+import socket
+from pathlib import Path
+
+from nbgate.errors import ExitCode, StartError
+
+BACKLOG = 1024
+HTTPS_PORT = 443
+_ALL = ("::", "0.0.0.0")
+_LOCALHOST = ("127.0.0.1", "::1")
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+_UNPRIVILEGED_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+
+def bind_sockets(ip: str, port: int, *, mistyped: ExitCode = ExitCode.USAGE) -> list[socket.socket]:
+    """Return bound sockets, non-blocking, not yet listening; all on one port, which the system chooses where it is 0.
+
+    `*` and `localhost` mean IPv4 and IPv6, each on its own socket, so that no client gets an IPv4-mapped address; a
+    machine without one of the two families gets the other.
+
+    Args:
+        ip: An IP address, `localhost` or `*`; already checked.
+        port: 0 to 65535.
+        mistyped: The exit code where `ip` is no address of this machine.
+
+    Raises:
+        StartError: Occupied port (75), privileged port (77), an address that is not of this machine (`mistyped`).
+    """
+    addresses = {"*": _ALL, "localhost": _LOCALHOST}.get(ip, (ip,))
+    sockets: list[socket.socket] = []
+    failure: OSError | None = None
+    try:
+        for address in addresses:
+            try:
+                sockets.append(_bind(address, sockets[0].getsockname()[1] if sockets else port))
+            except OSError as error:
+                if error.errno not in _NO_SUCH_FAMILY:
+                    raise
+                failure = error
+        if failure is not None and not sockets:
+            raise failure
+    except OSError as error:
+        close_all(sockets)
+        raise _start_error(error, ip, port, mistyped) from error
+    return sockets
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    ((family, kind, protocol, _, where), *_) = socket.getaddrinfo(
+        address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE
+    )
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(where)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def listen(sockets: list[socket.socket]) -> None:
+    """Let clients connect.
+
+    Raises:
+        StartError: Somebody else began to listen on the port since it was bound.
+    """
+    for sock in sockets:
+        try:
+            sock.listen(BACKLOG)
+        except OSError as error:
+            address, port, *_ = sock.getsockname()
+            raise _start_error(error, address, port, ExitCode.USAGE) from error
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    """Close the sockets; workers keep their copies."""
+    for sock in sockets:
+        sock.close()
+
+
+def is_loopback(ip: str) -> bool:
+    """True where only this machine can reach `ip`."""
+    return ip == "localhost" or (ip != "*" and ipaddress.ip_address(ip).is_loopback)
+
+
+def urls(ip: str, port: int, hostname: str) -> tuple[str, ...]:
+    """Return what to type into a browser; for `*` by this machine's name and on this machine itself."""
+    hosts = {"*": (hostname, "localhost"), "0.0.0.0": (hostname, "localhost"), "::": (hostname, "localhost")}
+    suffix = "" if port == HTTPS_PORT else f":{port}"
+    return tuple(f"https://{f'[{host}]' if ':' in host else host}{suffix}/" for host in hosts.get(ip, (ip,)))
+
+
+def _start_error(error: OSError, ip: str, port: int, mistyped: ExitCode) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        return StartError(
+            f"port {port} on {ip} is already in use",
+            hint=f"see who has it with `ss -ltnp 'sport = :{port}'`, or take another with --port",
+            exit_code=ExitCode.TRY_AGAIN,
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return StartError(
+            f"port {port} needs privileges that this user does not have",
+            hint=f"take one from {_first_unprivileged()} on with --port, for example --port 8443",
+            exit_code=ExitCode.PERMISSION,
+        )
+    return StartError(
+        f"{ip} is not an address of this machine",
+        hint="`ip address` lists them; use 127.0.0.1 for this machine alone, or * for all",
+        exit_code=mistyped,
+    )
+
+
+def _first_unprivileged() -> str:
+    try:
+        return _UNPRIVILEGED_START.read_text().strip()
+    except OSError:
+        return "1024"

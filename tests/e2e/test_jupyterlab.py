@@ -1,0 +1,129 @@
+"""A person, Chromium, the gateway under a name that is not localhost, and a real JupyterLab behind it."""
+
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import lab_steps
+import pytest
+import secrets_hunt
+from playwright.sync_api import expect
+
+from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
+from nbgate.testing.gateway import USER, running_gateway
+from nbgate.testing.jupyter import running_jupyter
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+LIVE = re.compile(
+    r"/api/(?!kernelspecs)|/_nbgate/|/lab/api/(workspaces|settings|extensions)|/login|/logout|/favicon\.ico"
+)
+"""Answers that change from one request to the next, or are the gateway's own: not compared with the upstream's."""
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory):
+    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(jupyter, tmp_path_factory):
+    environment = {"JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
+    folder = tmp_path_factory.mktemp("gateway")
+    with running_gateway(folder, f"localhost:{jupyter.port}", environment=environment) as running:
+        yield running
+
+
+def log_in(page, gateway, base):
+    """Ask for Lab, be asked to log in, and arrive at Lab."""
+    page.goto(f"{base}/lab")
+    expect(page).to_have_url(re.compile(r"/_nbgate/login"))
+    page.get_by_label("User name").fill(USER)
+    page.get_by_label("Password").fill(gateway.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/lab"))
+
+
+def work_in_lab(page, base, jupyter, tmp_path):
+    """Do everything the main job asks for; return the bytes that were uploaded and came back."""
+    lab_steps.new_notebook(page, base)
+    lab_steps.run_six_times_seven(page)
+    lab_steps.save_notebook(page, jupyter.root)
+    lab_steps.reload_notebook(page)
+    lab_steps.use_terminal(page, jupyter.root)
+    file = tmp_path / "every byte.bin"
+    file.write_bytes(bytes(range(256)) * 2000)
+    lab_steps.upload_file(page, jupyter.root, file)
+    assert file.read_bytes() == lab_steps.download_file(page, file.name)
+
+
+def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp_path):
+    base, recorder = f"https://{HOST}:{gateway.port}", Recorder()
+    with running_chromium() as browser, recorded_context(browser, recorder) as context:
+        page = context.new_page()
+        log_in(page, gateway, base)
+        cookies = {c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("__Host-Http-nbgate")}
+        ((name, value),) = cookies.items()
+        work_in_lab(page, base, jupyter, tmp_path)
+        compare_bodies(gateway, jupyter, base, recorder, f"{name}={value}")
+        lab_steps.log_out(page)
+        page.goto(f"{base}/lab")
+        expect(page).to_have_url(re.compile(r"/_nbgate/login"))
+    assert f"__Host-Http-nbgate-{gateway.port}" == name
+    assert 401 == gateway.request("GET", "/api/contents", headers={"Cookie": f"{name}={value}"})[0]
+    check_browser(recorder, base)
+    check_no_secret(gateway, recorder, {"token": jupyter.token, "password": gateway.password, "cookie": value})
+
+
+def check_browser(recorder, base):
+    """See that the browser asked nobody else, and that no page broke a content security policy."""
+    assert [] == [
+        answer.url for answer in recorder.answers if not answer.url.startswith((f"{base}/", "data:", "blob:"))
+    ]
+    assert [] == [text for text in recorder.console if "Content Security Policy" in text]
+    assert len(recorder.answers) > 100
+    assert len(recorder.frames) > 20
+
+
+def check_no_secret(gateway, recorder, secrets):
+    """Look through every file, every log line, every answer and every frame; only the login may set its cookie."""
+    places = [*secrets_hunt.files_below(gateway.folder)]
+    places += [(f"frame {number}", frame) for number, frame in enumerate(recorder.frames)]
+    for answer in recorder.answers:
+        is_login = answer.method == "POST" and urllib.parse.urlsplit(answer.url).path == "/_nbgate/login"
+        kept = [h for h in answer.headers if not (is_login and h[0].lower() == "set-cookie")]
+        head = "\n".join(f"{name}: {value}" for name, value in kept)
+        places.append((f"{answer.method} {answer.url}", answer.url.encode() + head.encode() + (answer.body or b"")))
+    assert [] == secrets_hunt.find(secrets, places)
+
+
+def compare_bodies(gateway, jupyter, base, recorder, cookie):
+    """Fetch what the browser fetched once more, through the gateway and from the upstream: the same, but for secrets."""
+    urls = {answer.url for answer in recorder.answers if answer.method == "GET" and answer.status == 200}
+    paths = sorted(url.removeprefix(base) for url in urls if url.startswith(base) and not LIVE.search(url))
+    assert len(paths) > 50
+    different = [path for path in paths if through(gateway, path, cookie) != directly(jupyter, path)]
+    assert [] == different
+
+
+def through(gateway, path, cookie):
+    status, _, body = gateway.request("GET", path, headers={"Cookie": cookie, "Accept": "text/html"})
+    return status, normal(body)
+
+
+def directly(jupyter, path):
+    """Return what the upstream itself answers, with its token taken out as the gateway does."""
+    url = urllib.parse.urljoin(jupyter.url, path)
+    request = urllib.request.Request(url, headers={"Authorization": f"token {jupyter.token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, normal(answer.read().replace(jupyter.token.encode(), b""))
+    except urllib.error.HTTPError as error:
+        return error.code, normal(error.read().replace(jupyter.token.encode(), b""))
+
+
+def normal(body):
+    """Return `body` without Lab's own counter of page loads."""
+    return re.sub(rb'"store_id": ?\d+', b'"store_id": 0', body)

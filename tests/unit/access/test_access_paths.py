@@ -1,0 +1,171 @@
+import msgspec
+import pytest
+
+from nbgate.access.paths import MOUNT_PATHS, OPEN_PATHS, Page, RequestKind, classify, judge_login, open_page
+from nbgate.http.head import Fields, WebsocketOffer
+from nbgate.http.target import parse_target
+from nbgate.model.route import Route, RouteKind, Upstream
+from nbgate.reasons import Reason
+
+UPSTREAM = Upstream(host="127.0.0.1", port=8888)
+ROOT = Route(name="lab", prefix="/", upstream=UPSTREAM)
+ADA = Route(name="ada", prefix="/user/ada/", upstream=UPSTREAM)
+OWN = Route(name="own", prefix="/_nbgate/", base_url="/_nbgate/", upstream=UPSTREAM, kind=RouteKind.OWN)
+
+BARE = Fields(
+    host="gw.test",
+    forward=b"",
+    conditional=b"",
+    accept_encoding=None,
+    content_length=None,
+    chunked=False,
+    expect_continue=False,
+    keep_alive_token=False,
+    close_token=False,
+    cookie=None,
+    origins=(),
+    referer=None,
+    fetch_site=None,
+    fetch_mode=None,
+    fetch_dest=None,
+    accept=None,
+    user_agent=None,
+    authorization=None,
+    content_type=None,
+    websocket=None,
+    service_worker=False,
+)
+OFFER = WebsocketOffer(key="", protocols=(), extensions=None, version="13")
+
+
+def page_of(path: bytes) -> Page | None:
+    segments = parse_target(path).segments
+    route = OWN if segments[0] == "_nbgate" else ADA if segments[:2] == ("user", "ada") else ROOT
+    return open_page(segments, route)
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        (b"/.well-known/acme-challenge/abc", Page.ACME_CHALLENGE),
+        (b"/.well-known/change-password", Page.CHANGE_PASSWORD),
+        (b"/.well-known/security.txt", Page.SECURITY_TXT),
+        (b"/_nbgate/api/login", Page.KEEPER),
+        (b"/_nbgate/health", Page.HEALTH),
+        (b"/_nbgate/link/abc", Page.KEEPER),
+        (b"/_nbgate/login", Page.KEEPER),
+        (b"/_nbgate/login?next=/lab", Page.KEEPER),
+        (b"/_nbgate/%6cogin", Page.KEEPER),
+        (b"/_nbgate/ready", Page.KEEPER),
+        (b"/_nbgate/setup/abc", Page.KEEPER),
+        (b"/_nbgate/static/login.css", Page.KEEPER),
+        (b"/_nbgate/static/a/b.svg", Page.KEEPER),
+        (b"/favicon.ico", Page.FAVICON),
+        (b"/robots.txt", Page.ROBOTS),
+        (b"/login", Page.MOUNT_LOGIN),
+        (b"/login?next=%2Flab", Page.MOUNT_LOGIN),
+        (b"/logout", Page.MOUNT_LOGOUT),
+        (b"/user/ada/login", Page.MOUNT_LOGIN),
+        (b"/user/ada/logout", Page.MOUNT_LOGOUT),
+    ],
+)
+def test_the_open_paths_are_these(path: bytes, page: Page) -> None:
+    assert page is page_of(path)
+    assert judge_login(page_of(path), has_session=False) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/",
+        b"/lab",
+        b"/lab?x=/_nbgate/health",
+        b"/static/lab/main.js",
+        b"/api",
+        b"/api/status",
+        b"/api/login",
+        b"/metrics",
+        b"/debug/pprof",
+        b"/login/",
+        b"/login/x",
+        b"/LOGIN",
+        b"/lab/login",
+        b"/logout/x",
+        b"/user/ada",
+        b"/user/ada/",
+        b"/user/ada/favicon.ico",
+        b"/user/ada/_nbgate/health",
+        b"/_nbgate",
+        b"/_nbgate/",
+        b"/_nbgate/logout",
+        b"/_nbgate/api/logout",
+        b"/_nbgate/api",
+        b"/_nbgate/api/login/x",
+        b"/_nbgate/login/",
+        b"/_nbgate/loginx",
+        b"/_nbgate/health/",
+        b"/_nbgate/health/x",
+        b"/_nbgate/link",
+        b"/_nbgate/link/",
+        b"/_nbgate/link/a/b",
+        b"/_nbgate/setup",
+        b"/_nbgate/static",
+        b"/_nbgate/staticx/y",
+        b"/_NBGATE/health",
+        b"/favicon.ico/x",
+        b"/robots.txt/",
+        b"/.well-known",
+        b"/.well-known/",
+        b"/.well-known/x",
+        b"/.well-known/acme-challenge",
+        b"/.well-known/acme-challenge/",
+        b"/.well-known/acme-challenge/a/b",
+        b"/.well-known/security.txt/x",
+    ],
+)
+def test_every_other_path_needs_a_session(path: bytes) -> None:
+    """CVE-2025-54576, CVE-2026-40575, CVE-2026-41059: neither query nor spelling opens a door."""
+    page = page_of(path)
+    assert page is None
+    assert Reason.LOGIN_REQUIRED is judge_login(page, has_session=False)
+    assert judge_login(page, has_session=True) is None
+
+
+def test_what_no_route_matches_is_open_only_by_the_gateways_own_table() -> None:
+    assert Page.FAVICON is open_page(("favicon.ico",), None)
+    assert open_page(("login",), None) is None
+
+
+def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
+    for table in (OPEN_PATHS, MOUNT_PATHS):
+        assert sorted(row.segments for row in table) == [row.segments for row in table]
+        assert all(row.why for row in table)
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "kind"),
+    [
+        (
+            "GET",
+            {"fetch_mode": "navigate", "fetch_dest": "document", "accept": "text/html,*/*"},
+            RequestKind.NAVIGATION,
+        ),
+        ("GET", {"fetch_mode": "navigate", "fetch_dest": "iframe"}, RequestKind.NAVIGATION),
+        ("POST", {"fetch_mode": "navigate"}, RequestKind.NAVIGATION),
+        ("GET", {"fetch_mode": "cors", "accept": "text/html"}, RequestKind.API),
+        ("GET", {"fetch_mode": "no-cors", "accept": "text/html"}, RequestKind.API),
+        ("GET", {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}, RequestKind.NAVIGATION),
+        ("GET", {"accept": "Text/HTML"}, RequestKind.NAVIGATION),
+        ("HEAD", {"accept": "text/html"}, RequestKind.API),
+        ("POST", {"accept": "text/html"}, RequestKind.API),
+        ("GET", {"accept": "*/*"}, RequestKind.API),
+        ("GET", {"accept": "application/json"}, RequestKind.API),
+        ("GET", {}, RequestKind.API),
+        ("GET", {"websocket": OFFER, "accept": "text/html"}, RequestKind.WEBSOCKET),
+        ("GET", {"websocket": OFFER, "fetch_mode": "navigate"}, RequestKind.WEBSOCKET),
+    ],
+)
+def test_a_login_is_asked_for_in_the_way_the_sender_understands(
+    method: str, fields: dict[str, object], kind: RequestKind
+) -> None:
+    assert kind is classify(method, msgspec.structs.replace(BARE, **fields))

@@ -1,0 +1,137 @@
+"""So many hashes at once, so many waiting, for so long; first come, first served."""
+
+import asyncio
+import threading
+
+import pytest
+
+from nbgate.authenticators.hash_queue import HashQueue
+from nbgate.errors import LoginBusy
+from nbgate.reasons import Reason
+
+
+class Gate:
+    """A call that lasts until it is let through; knows how many were in it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._go = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self.inside = self.most = 0
+        self.order: list[int] = []
+
+    def __call__(self, number: int = 0) -> int:
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            self.order.append(number)
+        self.entered.release()
+        self._go.wait(20)
+        with self._lock:
+            self.inside -= 1
+        return number
+
+    async def someone_inside(self) -> None:
+        await asyncio.to_thread(self.entered.acquire, timeout=20)
+
+    def open(self) -> None:
+        self._go.set()
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def queue():
+    queue = HashQueue(at_once=2, waiting=3, wait_seconds=20.0)
+    yield queue
+    queue.close()
+
+
+async def test_results_and_errors_come_back(queue):
+    assert 7 == await queue.run(int, "7")
+    with pytest.raises(ValueError, match="invalid literal"):
+        await queue.run(int, "x")
+    assert 255 == await queue.run(int, "ff", base=16)
+
+
+async def test_no_more_at_once_than_said_and_in_order(queue, gate):
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in range(5)]
+    await gate.someone_inside()
+    await gate.someone_inside()
+    gate.open()
+    assert [0, 1, 2, 3, 4] == await asyncio.gather(*tasks)
+    assert 2 == gate.most
+    assert [2, 3, 4] == sorted(gate.order[2:])
+
+
+async def test_one_over_the_queue_is_told_at_once(queue, gate):
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in range(5)]
+    await gate.someone_inside()
+    await gate.someone_inside()
+    with pytest.raises(LoginBusy) as caught:
+        await queue.run(gate, 5)
+    assert (503, Reason.LOGIN_BUSY) == (caught.value.status, caught.value.reason)
+    gate.open()
+    await asyncio.gather(*tasks)
+    assert 5 not in gate.order
+    assert 6 == await queue.run(gate, 6)
+
+
+async def test_a_queue_of_none_still_serves_who_finds_a_free_place(gate):
+    queue = HashQueue(at_once=1, waiting=0, wait_seconds=20.0)
+    first = asyncio.ensure_future(queue.run(gate, 1))
+    await gate.someone_inside()
+    with pytest.raises(LoginBusy):
+        await queue.run(gate, 2)
+    gate.open()
+    assert [1, 3] == [await first, await queue.run(gate, 3)]
+    queue.close()
+
+
+async def test_who_waits_too_long_is_told_so_and_nothing_is_hashed(gate):
+    queue = HashQueue(at_once=1, waiting=1, wait_seconds=0.01)
+    first = asyncio.ensure_future(queue.run(gate, 1))
+    await gate.someone_inside()
+    with pytest.raises(LoginBusy):
+        await queue.run(gate, 2)
+    gate.open()
+    assert 1 == await first
+    assert [1] == gate.order
+    queue.close()
+
+
+async def test_a_cancelled_caller_keeps_its_turn_until_its_hash_is_done(gate):
+    queue = HashQueue(at_once=1, waiting=1, wait_seconds=20.0)
+    first = asyncio.ensure_future(queue.run(gate, 1))
+    await gate.someone_inside()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    second = asyncio.ensure_future(queue.run(gate, 2))
+    await asyncio.wait([second], timeout=0.01)
+    assert [1] == gate.order
+    gate.open()
+    assert 2 == await second
+    assert 1 == gate.most
+    queue.close()
+
+
+async def test_a_cancelled_waiter_leaves_its_place_to_others(gate):
+    queue = HashQueue(at_once=1, waiting=1, wait_seconds=20.0)
+    first = asyncio.ensure_future(queue.run(gate, 1))
+    await gate.someone_inside()
+    waiter = asyncio.ensure_future(queue.run(gate, 2))
+    await asyncio.wait([waiter], timeout=0)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    third = asyncio.ensure_future(queue.run(gate, 3))
+    gate.open()
+    assert [1, 3] == [await first, await third]
+    assert [1, 3] == gate.order
+    queue.close()

@@ -1,0 +1,151 @@
+"""Passwords are taken exactly as received, cost what the parameters say, and are return-or-raise."""
+
+import unicodedata
+
+import pytest
+from argon2 import low_level
+from argon2.exceptions import VerificationError
+
+from nbgate.crypto.common_passwords import COMMON_PASSWORDS
+from nbgate.crypto.passwords import (
+    MIN_PASSWORD_BYTES,
+    HashParameters,
+    PasswordFault,
+    decoy_hash,
+    hash_new_password,
+    hash_password,
+    judge_new_password,
+    needs_rehash,
+    verify_password,
+)
+from nbgate.errors import CredentialRejected, InputRefused, StoreError
+
+CHEAP = HashParameters(memory_kib=8, time_cost=1)
+SALT = b"0123456789abcdef"
+GOOD = "a good long password"
+
+
+def stored(password=GOOD):
+    return hash_password(password, salt=SALT, parameters=CHEAP)
+
+
+@pytest.mark.parametrize(
+    ("password", "fault"),
+    [
+        ("", PasswordFault.TOO_SHORT),
+        ("elevenchars", PasswordFault.TOO_SHORT),
+        ("twelve chars", None),
+        ("ééééée", PasswordFault.TOO_SHORT),
+        ("éééééé", None),
+        ("x" * 1023 + "y", None),
+        ("x" * 1024 + "y", PasswordFault.TOO_LONG),
+        ("nul in\0the middle", PasswordFault.NUL),
+        ("lone surrogate \ud800", PasswordFault.NOT_TEXT),
+        ("password1234", PasswordFault.COMMON),
+        ("PassWord1234", PasswordFault.COMMON),
+        ("  spaces at both ends  ", None),
+        ("        \t   ", None),
+    ],
+)
+def test_what_may_be_set(password, fault):
+    assert fault is judge_new_password(password)
+
+
+def test_the_list_of_common_passwords_holds_what_the_length_lets_through():
+    assert [] == [row for row in COMMON_PASSWORDS if len(row.encode()) < MIN_PASSWORD_BYTES]
+    assert [] == [row for row in COMMON_PASSWORDS if row != row.casefold()]
+
+
+def test_a_fault_is_told_with_a_hint():
+    with pytest.raises(InputRefused) as caught:
+        hash_new_password("short", salt=SALT, parameters=CHEAP)
+    assert ("this password cannot be set", "use at least 12 characters") == (caught.value.public, caught.value.hint)
+
+
+def test_a_hash_is_argon2id_with_the_given_parameters():
+    text = hash_new_password(GOOD, salt=SALT, parameters=CHEAP)
+    assert text.startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert text == stored()
+    assert verify_password(text, GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("pass word pass", "pass word pass "),
+        ("pass word pass", "Pass word pass"),
+        (unicodedata.normalize("NFC", "café au lait 123"), unicodedata.normalize("NFD", "café au lait 123")),
+        *(("x" * (length - 1) + "a", "x" * (length - 1) + "b") for length in (72, 73, 200, 1024)),
+        ("nul\0one-long-enough", "nul\0two-long-enough"),
+    ],
+)
+def test_two_spellings_are_two_passwords(one, other):
+    text = stored(one)
+    assert verify_password(text, one) is None
+    with pytest.raises(CredentialRejected):
+        verify_password(text, other)
+
+
+@pytest.mark.parametrize("offered", ["", "x" * 1025, "é" * 513, "\ud800"])
+def test_what_no_password_can_be_is_rejected(offered):
+    with pytest.raises(CredentialRejected):
+        verify_password(stored(), offered)
+
+
+def test_what_is_too_long_is_rejected_before_any_hashing(monkeypatch):
+    monkeypatch.setattr(low_level, "verify_secret", lambda *_: pytest.fail("hashed"))
+    with pytest.raises(CredentialRejected):
+        verify_password(stored(), "x" * 1025)
+
+
+BROKEN = {
+    "empty": "",
+    "text": "hello",
+    "cut": "$argon2id$v=19$m=8,t=1,p=1$c29t",
+    "number": "$argon2id$v=19$m=a,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43,
+    "argon2i": low_level.hash_secret(b"x" * 12, SALT, 1, 8, 1, 32, low_level.Type.I).decode(),
+    "greedy": "$argon2id$v=19$m=1048577,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "A" * 43,
+    "not ascii": "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$" + "é" * 43,
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_hash_we_could_not_have_made_is_ours_to_answer_for(text):
+    with pytest.raises(StoreError, match="stored password hash is damaged"):
+        verify_password(text, GOOD)
+    with pytest.raises(StoreError):
+        needs_rehash(text, CHEAP)
+
+
+def test_a_check_that_could_not_be_made_is_not_a_wrong_password(monkeypatch):
+    def fail(*_):
+        raise VerificationError("Memory allocation error")
+
+    monkeypatch.setattr(low_level, "verify_secret", fail)
+    with pytest.raises(StoreError, match="could not be checked"):
+        verify_password(stored(), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "needed"),
+    [
+        (CHEAP, False),
+        (HashParameters(memory_kib=16, time_cost=1), True),
+        (HashParameters(memory_kib=8, time_cost=2), True),
+        (HashParameters(memory_kib=8, time_cost=1, lanes=2), True),
+    ],
+)
+def test_other_parameters_ask_for_a_new_hash(parameters, needed):
+    assert needed is needs_rehash(stored(), parameters)
+
+
+def test_the_decoy_costs_what_a_new_hash_costs_and_is_nobodys():
+    decoy = decoy_hash(bytes(range(48)), CHEAP)
+    assert needs_rehash(decoy, CHEAP) is False
+    with pytest.raises(CredentialRejected):
+        verify_password(decoy, GOOD)
+
+
+def test_new_hashes_are_as_strong_as_the_reference_asks():
+    default = HashParameters()
+    assert (65536, 3, 1) == (default.memory_kib, default.time_cost, default.lanes)

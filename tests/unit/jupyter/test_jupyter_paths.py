@@ -1,0 +1,102 @@
+import pytest
+
+from nbgate.http.target import parse_target
+from nbgate.jupyter.paths import DATA, UNTOUCHED, has_data, is_background_poll, is_message_channel, is_untouched
+
+
+def rest(path: str) -> tuple[str, ...]:
+    return parse_target(path.encode()).segments
+
+
+@pytest.mark.parametrize(
+    ("path", "untouched", "data"),
+    [
+        ("/", False, False),
+        ("/lab", False, False),
+        ("/lab/tree/files/x.html", False, False),
+        ("/lab/extensions/x/static/style.js", True, False),
+        ("/lab/extensionsx", False, False),
+        ("/lab/api/settings", False, True),
+        ("/tree", False, False),
+        ("/notebooks/a.ipynb", False, False),
+        ("/view/x.html", False, False),
+        ("/files/x.html", True, True),
+        ("/files", True, True),
+        ("/%66iles/x.html", True, True),
+        ("/FILES/x.html", False, False),
+        ("/filesx/x.html", False, False),
+        ("/nbconvert/html/x.ipynb", True, True),
+        ("/api", True, True),
+        ("/api/contents/x", True, True),
+        ("/apix/contents", False, False),
+        ("/static/lab/main.js", True, False),
+        ("/nbextensions/x/main.js", True, False),
+        ("/custom/custom.css", True, False),
+        ("/kernelspecs/python3/logo-64x64.png", True, False),
+        ("/voila/files/x.png", True, False),
+        ("/voila/static/voila.js", True, False),
+        ("/voila/render/x.ipynb", False, True),
+        ("/proxy/8080/", True, False),
+        ("/@file/1-2.txt", True, False),
+        ("/public/x.html", True, False),
+        ("/assets/x.js", True, False),
+        ("/terminals/websocket/1", False, True),
+        ("/terminals/1", False, False),
+    ],
+)
+def test_what_a_path_holds(path: str, untouched: bool, data: bool) -> None:
+    assert untouched == is_untouched(rest(path))
+    assert data == has_data(rest(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/kernels/2f3a/channels?session_id=1", True),
+        ("/api/kernels/2f3a/%63hannels", True),
+        ("/terminals/websocket/1", True),
+        ("/api/kernels/2f3a", False),
+        ("/api/kernels/2f3a/channels/", False),
+        ("/api/kernels/2f3a/channels/x", False),
+        ("/api/events/subscribe", False),
+        ("/api/collaboration/room/json:notebook:1", False),
+        ("/lsp/ws/pylsp", False),
+        ("/terminals/websocket", False),
+        ("/terminals/websocket/1/x", False),
+        ("/", False),
+    ],
+)
+def test_messages_pass_on_the_channels_of_kernels_and_terminals(path: str, expected: bool) -> None:
+    assert expected == is_message_channel(rest(path))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/kernels?1764000000000", True),
+        ("HEAD", "/api/kernels", True),
+        ("GET", "/api/kernels/2f3a", True),
+        ("GET", "/api/sessions", True),
+        ("GET", "/api/terminals", True),
+        ("GET", "/api/status", True),
+        ("GET", "/api/contents/x", True),
+        ("GET", "/api/me", True),
+        ("GET", "/api/kernelspecs", True),
+        ("GET", "/api/events/subscribe", True),
+        ("POST", "/api/kernels", False),
+        ("DELETE", "/api/kernels/2f3a", False),
+        ("GET", "/api", False),
+        ("GET", "/api/", False),
+        ("GET", "/api/nbconvert", False),
+        ("GET", "/lab/api/settings", False),
+        ("GET", "/lab", False),
+    ],
+)
+def test_what_pages_ask_for_by_themselves_is_no_activity(method: str, path: str, expected: bool) -> None:
+    assert expected == is_background_poll(method, rest(path))
+
+
+def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
+    for table in (UNTOUCHED, DATA):
+        assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]
+        assert all(fact.why for fact in table)

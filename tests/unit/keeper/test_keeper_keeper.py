@@ -1,0 +1,255 @@
+import asyncio
+
+import pytest
+
+from nbgate.errors import CredentialRejected
+from nbgate.keeper.login import LoginAttempt
+from nbgate.link.messages import (
+    Activity,
+    AuditState,
+    Records,
+    RecordsWritten,
+    RevokeAck,
+    SessionAnswer,
+    SessionAsk,
+    SessionPut,
+    SessionsRevoked,
+    Snapshot,
+    UpstreamPut,
+    UpstreamSuspect,
+    WorkerHello,
+    WorkerStatus,
+)
+from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Condition, RouteKind
+from nbgate.reasons import Reason
+from nbgate.sessions.table import FINAL_GENERATION
+from nbgate.testing.keeper_parts import PASSWORD, TOKEN, Rig, runtime_file
+
+
+def attempt(password=PASSWORD, replaces=None):
+    return LoginAttempt(username="ada", password=password, client="192.0.2.7", request_id="r1234567", replaces=replaces)
+
+
+async def test_a_linked_worker_gets_all_it_needs_first(rig):
+    await rig.keeper.watch.look_once()
+    session, _ = await rig.keeper.log_in(attempt())
+    link = rig.attach(3, pid=77)
+    (snapshot,) = link.sent
+    assert isinstance(snapshot, Snapshot)
+    assert (3, (session,), 1) == (snapshot.worker, snapshot.sessions, snapshot.version)
+    assert (Condition.GUARDED, TOKEN) == (snapshot.upstreams[0].condition, snapshot.upstreams[0].token)
+    notebook, own = snapshot.routes
+    assert ("/", "/", "localhost:8888") == (notebook.prefix, notebook.base_url, str(notebook.upstream))
+    assert ("/_nbgate/", RouteKind.OWN, "/data/pages.sock") == (own.prefix, own.kind, own.upstream.path)
+
+
+async def test_a_login_reaches_every_worker(rig):
+    links = [rig.attach(0), rig.attach(1)]
+    session, _ = await rig.keeper.log_in(attempt())
+    assert [[SessionPut(session=session)]] * 2 == [link.of(SessionPut) for link in links]
+
+
+async def test_a_worker_that_asks_is_answered(rig):
+    link = rig.attach()
+    session, _ = await rig.keeper.log_in(attempt())
+    link.answer(SessionAsk(id=session.id))
+    link.answer(SessionAsk(id=b"?" * 32))
+    expected = [SessionAnswer(id=session.id, session=session), SessionAnswer(id=b"?" * 32, session=None)]
+    assert expected == link.of(SessionAnswer)
+
+
+async def test_a_logout_is_stored_told_and_recorded(rig):
+    link = rig.attach()
+    session, _ = await rig.keeper.log_in(attempt())
+    await rig.keeper.log_out(session)
+    assert () == rig.state.sessions.all()
+    assert rig.keeper.find_session(session.id) is None
+    expected = SessionsRevoked(ack=1, ids=(session.id,), generation=FINAL_GENERATION, reason="logged-out")
+    assert [expected] == link.of(SessionsRevoked)
+    (record,) = rig.sink.records("session.end")
+    told = record["user.name"], record["nbgate.session.id"], record["event.reason"], record["nbgate.actor"]
+    assert ("ada", session.label, "logged-out", "ada") == told
+
+
+async def test_a_session_is_recorded_as_ended_only_after_the_slow_worker_was_given_up(rig):
+    link = rig.attach(0, pid=77)
+    session, _ = await rig.keeper.log_in(attempt())
+    link.slow = True
+    under_way = asyncio.ensure_future(rig.keeper.log_out(session))
+    await asyncio.sleep(0)
+    assert [] == rig.sink.records("session.end")
+    await under_way
+    assert [(0, 77, Reason.SLOW_REVOCATION)] == rig.killed
+    assert 1 == len(rig.sink.records("session.end"))
+
+
+async def test_a_login_ends_the_session_it_replaces(rig):
+    first, _ = await rig.keeper.log_in(attempt())
+    second, _ = await rig.keeper.log_in(attempt(replaces=first))
+    assert (None, second) == (rig.keeper.find_session(first.id), rig.keeper.find_session(second.id))
+
+
+async def test_a_changed_account_ends_its_sessions_everywhere(rig):
+    link = rig.attach()
+    one, _ = await rig.keeper.log_in(attempt())
+    two, _ = await rig.keeper.log_in(attempt())
+    changed = await rig.keeper.accounts.set_password("ada", "another horse battery", "uid:0 root")
+    assert 2 == changed.ended_sessions
+    (revoked,) = link.of(SessionsRevoked)
+    assert ({one.id, two.id}, "password-changed") == (set(revoked.ids), revoked.reason)
+    assert ["password-changed"] * 2 == [record["event.reason"] for record in rig.sink.records("session.end")]
+
+
+async def test_a_login_overtaken_by_a_change_of_its_account_fails(rig):
+    append = rig.audit.append_durable
+
+    async def overtaken(event):
+        rig.audit.append_durable = append
+        await rig.keeper.accounts.disable("ada", "uid:0 root")
+        await append(event)
+
+    rig.audit.append_durable = overtaken
+    with pytest.raises(CredentialRejected):
+        await rig.keeper.log_in(attempt())
+    assert () == rig.keeper.live.all()
+    assert () == rig.state.sessions.all()
+
+
+async def test_idle_sessions_end_at_the_sweep_and_active_ones_live_on(rig):
+    link = rig.attach()
+    idle, _ = await rig.keeper.log_in(attempt())
+    active, _ = await rig.keeper.log_in(attempt())
+    rig.clock.advance(40000)
+    link.answer(Activity(ids=(active.id,)))
+    rig.clock.advance(3200)
+    await rig.keeper.sweep()
+    assert (active,) == rig.keeper.live.all()
+    (revoked,) = link.of(SessionsRevoked)
+    assert ((idle.id,), "session-idle") == (revoked.ids, revoked.reason)
+
+
+async def test_activity_is_written_down_when_flushed(rig):
+    link = rig.attach()
+    session, _ = await rig.keeper.log_in(attempt())
+    rig.clock.advance(30)
+    link.answer(Activity(ids=(session.id,)))
+    before = rig.state.sessions.get(session.id).last_seen_unix
+    await rig.keeper.flush_activity()
+    await rig.keeper.flush_activity()
+    assert 30.0 == rig.state.sessions.get(session.id).last_seen_unix - before
+
+
+async def test_sessions_survive_the_keeper_and_those_out_of_time_do_not():
+    rig = Rig()
+    await rig.keeper.accounts.add("ada", PASSWORD, "uid:0 root")
+    old, _ = await rig.keeper.log_in(attempt())
+    rig.clock.advance(43100)
+    new, _ = await rig.keeper.log_in(attempt())
+    rig.clock.advance(200)
+    rig.keeper.live.end((old.id, new.id), 0.0)
+    again = Rig(state=rig.state, clock=rig.clock)
+    await again.keeper.start()
+    assert (new,) == again.keeper.live.all()
+    assert [new.id] == [row.session.id for row in rig.state.sessions.all()]
+    await rig.close()
+    await again.close()
+
+
+async def test_a_worker_says_how_it_is(rig):
+    link = rig.attach()
+    hello = WorkerHello(pid=100, boot="b", confinement=("landlock",))
+    status = WorkerStatus(connections=1, websockets=2, requests=3, accepting=True)
+    link.answer(hello)
+    link.answer(status)
+    (worker,) = rig.keeper.workers
+    assert (hello, status) == (worker.hello, worker.status)
+
+
+async def test_a_late_acknowledgement_says_nothing(rig):
+    link = rig.attach()
+    link.answer(RevokeAck(ack=7, closed=0))
+    assert [] == rig.killed
+
+
+async def test_records_of_a_worker_are_acknowledged_when_they_are_in_the_log(rig):
+    link = rig.attach()
+    body = (
+        b'{"event.action":"http.reject","@timestamp":"2026-11-23T04:20:11.051488Z","nbgate.monotonic_us":1,'
+        b'"nbgate.boot":"b1","nbgate.n":%d,"client.ip":"192.0.2.7","client.port":1,"http.response.status_code":400,'
+        b'"event.reason":"bad-host","http.request.id":"r"}'
+    )
+    link.answer(Records(boot="b1", first=1, bodies=(body % 1, body % 2)))
+    assert [RecordsWritten(upto=2)] == link.of(RecordsWritten)
+    assert 2 == len(rig.sink.records("http.reject"))
+
+
+async def test_a_worker_that_sends_what_is_no_record_is_replaced(rig):
+    link = rig.attach(0, pid=77)
+    link.answer(Records(boot="b1", first=1, bodies=(b"{}",)))
+    assert [(0, 77, Reason.LINK_OVERFLOW)] == rig.killed
+    assert link.closed
+
+
+async def test_workers_hear_of_a_failing_audit_and_of_its_recovery(rig):
+    link = rig.attach()
+    rig.sink.broken = True
+    rig.keeper.take_message(next(iter(rig.keeper.workers)), UpstreamSuspect(route="nb"))
+    await rig.keeper.watch.look_once()  # records a change, which fails
+    since = rig.clock.unix()
+    rig.sink.broken = False
+    rig.clock.advance(5)
+    await rig.audit.tick()
+    expected = [AuditState(failing_since_unix=since), AuditState(failing_since_unix=0.0)]
+    assert expected == link.of(AuditState)
+
+
+async def test_ready_is_when_people_can_log_in_and_work(rig):
+    assert not rig.keeper.is_ready()
+    await rig.keeper.watch.look_once()
+    assert rig.keeper.is_ready()
+    rig.sink.broken = True
+    rig.audit.append(rig_event(rig))
+    assert not rig.keeper.is_ready()
+
+
+def rig_event(rig):
+    from nbgate.audit.events import AuditContinue
+
+    return AuditContinue(**rig.audit.stamp(), segment="s")
+
+
+async def test_a_changed_upstream_is_pushed_and_recorded_without_its_token(rig):
+    link = rig.attach()
+    await rig.keeper.watch.look_once()
+    (put,) = link.of(UpstreamPut)
+    assert (Condition.GUARDED, TOKEN, 1) == (put.state.condition, put.state.token, put.state.generation)
+    (record,) = rig.sink.records("upstream.change")
+    assert ("nb", "guarded") == (record["nbgate.upstream.name"], record["nbgate.upstream.condition"])
+    assert TOKEN.encode() not in rig.sink.lines
+
+
+async def test_another_base_url_is_another_route(rig):
+    link = rig.attach()
+    rig.upstream.servers = (runtime_file(base_url="/jl/"),)
+    await rig.keeper.watch.look_once()
+    newer = link.of(Snapshot)[-1]
+    assert (2, "/jl/", "/jl/") == (newer.version, newer.routes[0].prefix, newer.routes[0].base_url)
+    assert [] == link.of(UpstreamPut)
+
+
+async def test_a_suspicion_wakes_the_watch(rig):
+    link = rig.attach()
+    link.answer(UpstreamSuspect(route="nb"))
+    assert rig.keeper.watch.is_suspected
+
+
+async def test_a_reload_is_one_snapshot_to_everybody(rig):
+    links = [rig.attach(0), rig.attach(1)]
+    material = TlsMaterial(chain_pem=b"newer", key_pem=b"key")
+    config = type(rig.keeper.config)(port=9443)
+    version = rig.keeper.apply(config, material, rig.keeper.snapshot(0).tables)
+    assert 2 == version
+    assert [(0, 2, b"newer"), (1, 2, b"newer")] == [
+        (sent.worker, sent.version, sent.tls.chain_pem) for sent in (link.of(Snapshot)[-1] for link in links)
+    ]

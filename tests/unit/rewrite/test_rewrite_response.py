@@ -1,0 +1,163 @@
+import pytest
+
+from nbgate.http.headers import make_tables
+from nbgate.http.response import ResponseHead, parse_response_head
+from nbgate.model.route import Route, Upstream
+from nbgate.rewrite.response import MAX_KNOWN_NAMES, BodyPlan, ClientHeads, is_document, plan_body
+
+LAB = Route(name="ada", prefix="/user/ada/", upstream=Upstream(host="127.0.0.1", port=8888))
+TABLES = make_tables(
+    methods=frozenset({"GET"}),
+    upstream_stripped=(frozenset({"server", "service-worker-allowed"}), ("access-control-",)),
+)
+
+
+def parse(*lines: str, status: str = "200 OK", method: str = "GET") -> ResponseHead:
+    text = "\r\n".join((f"HTTP/1.1 {status}", *lines, "", ""))
+    return parse_response_head(text.encode("latin-1"), method=method)
+
+
+def build(
+    response: ResponseHead, *, rewritten: bool = False, set_cookies: bytes = b"", heads: ClientHeads | None = None
+) -> list[str]:
+    built = (heads or ClientHeads(TABLES)).build(
+        response,
+        route=LAB,
+        public_origin="https://gw.test:8443",
+        rewritten=rewritten,
+        set_cookies=set_cookies,
+        request_id="0f3c",
+    )
+    assert built.endswith(b"\r\n")
+    assert not built.endswith(b"\r\n\r\n")
+    return built.decode("latin-1").split("\r\n")[:-1]
+
+
+def test_lines_pass_as_spelled_but_for_what_is_stripped_mapped_and_ours() -> None:
+    response = parse(
+        "Server: TornadoServer/6.6.1",
+        "CONTENT-type:  application/json",
+        "Access-Control-Allow-Origin: https://evil.example",
+        "Access-Control-Whatever: x",
+        "Service-Worker-Allowed: /",
+        "Set-Cookie: sid=abc",
+        "X-Request-ID: theirs",
+        "Content-Length: 5",
+        "Connection: close, X-Hop",
+        "X-Hop: 1",
+        'Etag: "abc"',
+        "Location: http://127.0.0.1:8888/api/kernels/1",
+        "Content-Location:   /relative/../x",
+        'Link: <http://127.0.0.1:8888/lab/api/extensions?page=1>; rel="last"',
+        "X-Odd: caf\u00e9",
+        status="201 Cr\u00e9ated",
+    )
+    assert build(response, set_cookies=b"Set-Cookie: nbg-ada-sid=x\r\n") == [
+        "HTTP/1.1 201 Cr\u00e9ated",
+        "CONTENT-type:  application/json",
+        'Etag: "abc"',
+        "Location: /user/ada/api/kernels/1",
+        "Content-Location: /user/ada/relative/../x",
+        'Link: <https://gw.test:8443/user/ada/lab/api/extensions?page=1>; rel="last"',
+        "X-Odd: caf\u00e9",
+        "X-Content-Type-Options: nosniff",
+        "Set-Cookie: nbg-ada-sid=x",
+        "X-Request-ID: 0f3c",
+    ]
+
+
+def test_an_address_that_leads_nowhere_clear_is_left_out() -> None:
+    assert not [line for line in build(parse("Location: //evil.example/")) if "evil" in line]
+
+
+def test_an_address_that_is_public_already_passes_as_spelled() -> None:
+    assert "Location:  relative" in build(parse("Location:  relative"))
+
+
+def test_nosniff_is_said_once() -> None:
+    lines = build(parse("x-content-type-options: nosniff"))
+    assert [line for line in lines if "nosniff" in line] == ["x-content-type-options: nosniff"]
+
+
+def test_a_rewritten_page_keeps_nothing_that_was_true_of_the_old_bytes() -> None:
+    old = [
+        'Etag: "abc"',
+        "Last-Modified: Mon, 23 Nov 2026 04:22:07 GMT",
+        "Accept-Ranges: bytes",
+        "Digest: sha-256=x",
+        "Content-MD5: x",
+        "Content-Encoding: identity",
+        "Cache-Control: public, max-age=31536000",
+        "Expires: 0",
+    ]
+    response = parse("Content-Type: text/html", *old, "X-Content-Type-Options: nosniff", "Content-Length: 7")
+    assert build(response, rewritten=True) == [
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/html",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+        "X-Request-ID: 0f3c",
+    ]
+    assert set(old) <= set(build(response))
+
+
+def test_a_switch_to_websocket_says_so() -> None:
+    response = parse(
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        "Sec-WebSocket-Protocol: v1.kernel.websocket.jupyter.org",
+        status="101 Switching Protocols",
+    )
+    assert build(response) == [
+        "HTTP/1.1 101 Switching Protocols",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        "Sec-WebSocket-Protocol: v1.kernel.websocket.jupyter.org",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "X-Request-ID: 0f3c",
+    ]
+
+
+def test_what_is_remembered_of_names_is_bounded_and_changes_nothing() -> None:
+    heads = ClientHeads(TABLES)
+    for number in range(MAX_KNOWN_NAMES + 10):
+        lines = build(parse(f"X-{number}: 1", "Server: x", "Content-Type: a/b"), heads=heads)
+        assert lines[1:3] == [f"X-{number}: 1", "Content-Type: a/b"]
+    assert len(heads._known) <= MAX_KNOWN_NAMES
+
+
+HTML = "Content-Type: Text/HTML; charset=UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "method", "untouched", "plan"),
+    [
+        ((HTML,), "200 OK", "GET", False, BodyPlan.REWRITE),
+        ((HTML,), "200 OK", "POST", False, BodyPlan.REWRITE),
+        ((HTML,), "302 Found", "GET", False, BodyPlan.REWRITE),
+        ((HTML,), "404 Not Found", "GET", False, BodyPlan.REWRITE),
+        ((HTML,), "200 OK", "GET", True, BodyPlan.PASS),
+        ((HTML,), "404 Not Found", "GET", True, BodyPlan.REWRITE),
+        ((HTML,), "500 Oops", "GET", True, BodyPlan.REWRITE),
+        ((HTML,), "200 OK", "HEAD", False, BodyPlan.PASS),
+        ((HTML,), "204 No Content", "GET", False, BodyPlan.PASS),
+        ((HTML,), "304 Not Modified", "GET", False, BodyPlan.PASS),
+        ((HTML,), "103 Early Hints", "GET", False, BodyPlan.PASS),
+        ((HTML,), "206 Partial Content", "GET", False, BodyPlan.REFUSE),
+        ((HTML,), "206 Partial Content", "GET", True, BodyPlan.PASS),
+        ((HTML, "Content-Encoding: gzip"), "200 OK", "GET", False, BodyPlan.REFUSE),
+        ((HTML, "Content-Encoding: gzip"), "404 Not Found", "GET", True, BodyPlan.REFUSE),
+        ((HTML, "Content-Encoding: Identity"), "200 OK", "GET", False, BodyPlan.REWRITE),
+        ((HTML, "Content-Encoding: gzip"), "200 OK", "GET", True, BodyPlan.PASS),
+        (("Content-Type: application/json",), "200 OK", "GET", False, BodyPlan.PASS),
+        (("Content-Type: text/plain",), "404 Not Found", "GET", False, BodyPlan.PASS),
+        ((), "200 OK", "GET", False, BodyPlan.PASS),
+    ],
+)
+def test_pages_are_rewritten_and_nothing_else(
+    lines: tuple[str, ...], status: str, method: str, untouched: bool, plan: BodyPlan
+) -> None:
+    response = parse(*lines, status=status, method=method)
+    assert plan is plan_body(response, method=method, untouched=untouched)
+    assert is_document(response, method=method, untouched=untouched) == (plan is not BodyPlan.PASS)

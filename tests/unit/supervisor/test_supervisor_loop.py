@@ -1,0 +1,454 @@
+"""The supervisor with real processes: small scripts in place of keeper and worker."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nbgate.errors import ExitCode
+from nbgate.supervisor import child as child_module
+from nbgate.supervisor import family as family_module
+from nbgate.supervisor.child import CONTROL, Role, start_child
+from nbgate.supervisor.family import MAX_WAITING_EVENTS
+from nbgate.supervisor.loop import Supervisor, _how
+
+NEVER_READY = "forever()"
+
+
+def index(log: list[str], text: str) -> int:
+    return next(at for at, line in enumerate(log) if text in line)
+
+
+def test_keeper_and_workers_start_get_linked_and_the_first_ready_worker_opens_the_house(supervise):
+    house = supervise(workers=2)
+    house.until_logged("linked b'to 1'")
+    house.until_logged("linked b'to 2'")
+    house.until_logged("keeper Listening")
+
+    assert [f"nbgate: listening on https://127.0.0.1:{house.port}/"] == house.said
+    assert 1 == house.count(f"keeper Listening(urls=('https://127.0.0.1:{house.port}/',)")
+    started = [line for line in house.log if "what='started'" in line]
+    assert [("keeper", 0), ("worker", 1), ("worker", 2)] == [
+        (line.split("role='")[1].split("'")[0], int(line.split("worker=")[1].split(",")[0])) for line in started
+    ]
+
+
+def test_nobody_listens_before_the_keeper_is_ready(supervise):
+    house = supervise(keeper="import sys\n" + NEVER_READY)
+    house.until_logged("keeper start")
+    house.until_logged("worker1 start")
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", house.port))
+    assert 0 == house.count("LinkKeeper")
+
+
+def test_a_killed_worker_is_replaced_and_linked_anew(supervise):
+    house = supervise(workers=2)
+    house.until_logged("linked", 2)
+    (first, second) = house.family.workers
+    pid = house.kill(first)
+    house.until_logged("linked b'to 1'", 2)
+
+    assert pid != house.pid(first)
+    assert second.starts == 1
+    assert house.count(f"pid={pid}, what='exited', status=137, restarts=0") == 1
+    assert house.count("what='started', status=0, restarts=1") == 1
+    assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
+
+
+def test_a_killed_keeper_is_replaced_hears_what_happened_and_gets_every_link_anew(supervise):
+    house = supervise(workers=2)
+    house.until_logged("linked", 2)
+    house.until_logged("keeper Listening")
+    pid = house.kill(house.family.keeper)
+    house.until_logged("linked", 4)
+    house.until_logged("keeper Listening", 2)
+
+    assert [1, 1] == [slot.starts for slot in house.family.workers]
+    assert house.count(f"keeper ChildEvent(role='keeper', worker=0, pid={pid}, what='exited', status=137") == 1
+    assert 1 == sum("listening on" in line for line in house.said)
+
+
+def test_events_wait_for_a_keeper_and_beyond_the_bound_the_oldest_is_forgotten(supervise, monkeypatch):
+    house = supervise(keeper=NEVER_READY)
+    house.until_logged("worker1 start")
+    for number in range(MAX_WAITING_EVENTS + 5):
+        house.family._note(house.family.workers[0], number, "started")
+
+    assert list(range(5, MAX_WAITING_EVENTS + 5)) == [event.pid for event in house.family._waiting]
+
+
+def test_hangup_asks_the_keeper_to_reload(supervise):
+    house = supervise()
+    house.until_logged("keeper Listening")
+    house.signal(signal.SIGHUP)
+    house.until_logged("keeper ReloadAsked")
+
+
+def test_a_hangup_before_the_keeper_is_ready_is_not_forgotten(supervise, tmp_path):
+    gate = tmp_path / "gate"
+    house = supervise(
+        keeper=f"while not os.path.exists({str(gate)!r}): pass\ncontrol.send(KeeperReady(users=1))\nlist(heard())"
+    )
+    house.until_logged("keeper start")
+    house.signal(signal.SIGHUP)
+    house.until(lambda: house.supervisor._is_reload_waiting)
+    gate.touch()
+    house.until_logged("keeper ReloadAsked")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_term_and_int_drain_the_workers_and_then_the_keeper(supervise, number):
+    house = supervise(workers=2)
+    house.until_logged("linked", 2)
+    house.until(lambda: all(slot.was_ever_ready for slot in house.family.workers))
+    house.signal(number)
+
+    assert ExitCode.DONE == house.until_over()
+    assert 2 == house.count("DrainAsked(deadline_seconds=20.0)")
+    assert 1 == house.count("keeper DrainAsked(deadline_seconds=5.0)")
+    assert max(index(house.log, "worker1 end"), index(house.log, "worker2 end")) < index(house.log, "keeper DrainAsked")
+    assert 2 == sum("keeper ChildEvent" in line and "role='worker'" in line and "exited" in line for line in house.log)
+
+
+def test_a_keeper_that_dies_while_workers_drain_is_replaced_so_that_the_audit_is_complete(supervise, tmp_path):
+    gate = tmp_path / "gate"
+    house = supervise(
+        worker=f"""
+        import time
+        for message, descriptor in heard():
+            if isinstance(message, LinkKeeper):
+                control.send(WorkerReady())
+            if isinstance(message, DrainAsked):
+                while not os.path.exists({str(gate)!r}): pass
+                break
+        """
+    )
+    house.until_said("listening")
+    house.signal(signal.SIGTERM)
+    house.until_logged("worker1 DrainAsked")
+    house.kill(house.family.keeper)
+    house.until(lambda: house.family.keeper.child and house.family.keeper.child.is_ready)
+    gate.touch()
+
+    assert ExitCode.DONE == house.until_over()
+    assert 1 == house.count("keeper DrainAsked")
+
+
+def test_a_second_signal_kills_at_once(supervise):
+    house = supervise(worker="control.send(WorkerReady())\nlist(heard())\nforever()")
+    house.until_said("listening")
+    house.signal(signal.SIGINT)
+    house.until_logged("DrainAsked")
+    house.signal(signal.SIGINT)
+
+    assert ExitCode.INTERRUPTED == house.until_over()
+    assert 0 == house.count("keeper DrainAsked")
+
+
+def test_one_that_does_not_end_by_its_deadline_is_killed(supervise, monkeypatch):
+    monkeypatch.setattr("nbgate.supervisor.loop.END_GRACE_SECONDS", -19.9)
+    house = supervise(
+        keeper="control.send(KeeperReady(users=1))\nforever()", worker="control.send(WorkerReady())\nforever()"
+    )
+    house.until_said("listening")
+    house.signal(signal.SIGTERM)
+
+    assert ExitCode.DONE == house.until_over()
+    assert 0 == house.count("end")
+
+
+@pytest.mark.parametrize(("code", "lines"), [(78, 0), (77, 0), (2, 0), (1, 1), (3, 1)])
+def test_a_keeper_that_fails_before_it_was_ready_ends_everything_with_its_own_exit_code(supervise, code, lines):
+    house = supervise(keeper=f"sys.exit({code})", workers=2)
+
+    assert code == house.until_over()
+    assert [f"nbgate: keeper ended with exit code {code} before it was ready"] * lines == house.said
+    assert 1 == house.count("keeper start")
+
+
+def test_a_worker_that_fails_before_it_was_ready_ends_everything_with_its_own_exit_code(supervise):
+    house = supervise(worker="sys.exit(77)")
+
+    assert 77 == house.until_over()
+
+
+@pytest.mark.parametrize("script", ["sys.exit(0)", "os.kill(os.getpid(), 11)", "sys.exit(200)"])
+def test_an_end_without_a_usable_exit_code_is_a_failure(supervise, script):
+    house = supervise(worker=script)
+
+    assert ExitCode.FAILURE == house.until_over()
+    assert 1 == sum("before it was ready" in line for line in house.said)
+
+
+def test_one_that_was_ready_once_is_replaced_whatever_its_exit_code(supervise, tmp_path):
+    mark = tmp_path / "mark"
+    house = supervise(
+        keeper=f"""
+        if os.path.exists({str(mark)!r}):
+            os.unlink({str(mark)!r})
+            sys.exit(78)
+        control.send(KeeperReady(users=1))
+        list(heard())
+        """
+    )
+    house.until_said("listening")
+    mark.touch()
+    house.kill(house.family.keeper)
+    house.until(lambda: house.family.keeper.child and house.family.keeper.child.is_ready)
+
+    assert 3 == house.family.keeper.starts
+    assert "nbgate: keeper ended with exit code 78; starting another" in house.said
+
+
+def test_the_keeper_can_have_a_worker_killed(supervise):
+    house = supervise(
+        keeper="""
+        control.send(KeeperReady(users=1))
+        for message, _ in heard():
+            if isinstance(message, Listening):
+                control.send(KillWorker(worker=9, reason="slow-revocation"))
+                control.send(KillWorker(worker=1, reason="slow-revocation"))
+        """
+    )
+    house.until(lambda: house.family.workers[0].starts == 2)
+
+    assert "nbgate: worker 1 is replaced: slow-revocation" in house.said
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("control.send(WorkerReady())", id="a keeper that says it is a worker"),
+        pytest.param("control._sock.send(b'\\xff' * 8)", id="garbage"),
+    ],
+)
+def test_a_child_that_breaks_the_protocol_is_killed(supervise, script):
+    house = supervise(keeper=f"{script}\nforever()")
+
+    assert ExitCode.FAILURE == house.until_over()
+    assert "nbgate: keeper was ended by signal 9 (Killed) before it was ready" in house.said
+
+
+def test_a_child_that_breaks_the_protocol_later_is_killed_and_replaced(supervise):
+    house = supervise(
+        worker="control.send(WorkerReady())\nfor _ in heard(): control._sock.send(b'\\xff' * 8)\nforever()"
+    )
+    house.until(lambda: house.family.workers[0].starts == 2)
+
+    assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
+
+
+def test_a_child_that_shuts_its_link_and_stays_is_killed_after_a_moment(supervise, monkeypatch):
+    monkeypatch.setattr(family_module, "SHUT_LINK_GRACE_SECONDS", 0.05)
+    house = supervise(worker="control.send(WorkerReady())\ncontrol.close()\nforever()")
+    house.until(lambda: house.family.workers[0].starts == 2)
+
+    assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
+
+
+def test_a_child_that_shuts_its_link_and_then_ends_keeps_its_exit_code(supervise):
+    house = supervise(keeper="control.close()\nsys.exit(73)")
+
+    assert 73 == house.until_over()
+
+
+def test_what_a_child_said_last_is_heard_before_its_end(supervise):
+    house = supervise(worker="control.send(WorkerReady())\nsys.exit(78)")
+    house.until(lambda: house.family.workers[0].starts == 2)
+
+    assert house.family.workers[0].was_ever_ready
+
+
+def test_one_that_does_not_read_is_killed_and_replaced(supervise):
+    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
+    house.until_said("listening")
+    keeper = house.family.keeper
+    while keeper.child and not keeper.child.control.is_closed:
+        house.family._note(house.family.workers[0], 1, "started")
+    house.until(lambda: keeper.starts == 2)
+
+
+def test_what_a_child_does_not_read_at_once_it_reads_later(supervise, tmp_path):
+    gate = tmp_path / "gate"
+    house = supervise(
+        keeper=f"""
+        control.send(KeeperReady(users=1))
+        while not os.path.exists({str(gate)!r}): pass
+        list(heard())
+        """
+    )
+    house.until_said("listening")
+    child = house.family.keeper.child
+    sent = 0
+    while not child.control.wants_write:
+        house.family._note(house.family.workers[0], sent, "waiting")
+        sent += 1
+    gate.touch()
+    house.until_logged("what='waiting'", sent)
+
+    assert not child.control.wants_write
+
+
+def test_a_child_that_goes_while_something_waits_for_it_is_replaced(supervise):
+    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
+    house.until_said("listening")
+    child = house.family.keeper.child
+    while not child.control.wants_write:
+        house.family._note(house.family.workers[0], 1, "waiting")
+    os.kill(child.pid, signal.SIGKILL)
+    house.until(lambda: house.family.keeper.starts == 2)
+
+
+def test_nothing_can_be_sent_to_one_that_is_about_to_be_replaced(supervise):
+    house = supervise(worker="control.send(WorkerReady())\nforever()")
+    house.until_said("listening")
+    child = house.family.keeper.child
+    house.family._break(child)
+    read, write = os.pipe()
+
+    assert not house.family.send(house.family.keeper, child, family_module.LinkKeeper(), write)
+    assert b"" == os.read(read, 1)
+    os.close(read)
+
+
+@pytest.mark.parametrize(("ip", "code"), [("127.0.0.1", None), ("0.0.0.0", 78), ("*", 78)])
+def test_without_a_user_only_this_machine_is_served(supervise, ip, code):
+    house = supervise(
+        ip=ip,
+        keeper="control.send(KeeperReady(users=0))\nfor message, _ in heard():\n    if isinstance(message, DrainAsked): break",
+    )
+    if code is None:
+        house.until_said("listening")
+        assert "nbgate: no user yet: make the first one with `nbgate user add NAME`" in house.said
+    else:
+        assert code == house.until_over()
+        assert f"nbgate: no user yet: nbgate does not listen on {ip}, beyond this machine" == house.said[0]
+        assert "  hint: make the first one with `nbgate user add NAME`" == house.said[1]
+
+
+def test_a_port_that_somebody_took_meanwhile_is_try_again(supervise):
+    house = supervise()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", house.port))
+        other.listen()
+
+        assert ExitCode.TRY_AGAIN == house.until_over()
+    assert f"nbgate: port {house.port} on 127.0.0.1 is already in use" == house.said[0]
+
+
+def test_a_machine_that_cannot_start_a_process_is_try_again_at_first_and_waited_for_later(supervise, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    house = supervise()
+    house.until_said("listening")
+    with monkeypatch.context() as patch:
+        patch.setattr(child_module.subprocess, "Popen", refuse)
+        house.kill(house.family.workers[0])
+        house.until_said("cannot start worker 1: resource temporarily unavailable; trying again", times=2)
+    house.until(lambda: house.family.workers[0].child and house.family.workers[0].child.is_ready)
+
+
+def test_a_machine_that_cannot_start_the_first_process_is_try_again(supervise, monkeypatch):
+    def refuse(pid):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(child_module.os, "pidfd_open", refuse)
+    house = supervise()
+
+    assert ExitCode.TRY_AGAIN == house.until_over()
+    assert "nbgate: cannot start keeper: too many open files" == house.said[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0, "ended with exit code 0"),
+        (78, "ended with exit code 78"),
+        (137, "was ended by signal 9 (Killed)"),
+        (255, "ended with exit code 255"),
+    ],
+)
+def test_an_end_is_told_in_words(status, expected):
+    assert expected == _how(status)
+
+
+def test_the_supervisor_runs_to_its_end_and_returns_the_exit_code(supervise):
+    house = supervise(keeper="sys.exit(78)")
+    house.supervisor._selector.unregister(next(iter(house.supervisor._selector.get_map())))
+
+    assert 78 == house.supervisor.run()
+    assert -1 == house.sockets[0].fileno()
+
+
+def test_an_unexpected_error_ends_every_child(supervise, monkeypatch):
+    house = supervise(worker="control.send(WorkerReady())\nforever()")
+    house.until_said("listening")
+    pids = [child.pid for _, child in house.family.running()]
+
+    def fail(supervisor):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Supervisor, "_converge", fail)
+    monkeypatch.setattr(Supervisor, "watch", lambda supervisor, queue: None)
+
+    assert ExitCode.FAILURE == house.supervisor.run()
+    assert "ZeroDivisionError" in house.said[-1]
+    assert [] == [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+SUPERVISED = """
+import os, signal, sys
+from nbgate.supervisor.child import CONTROL, Role, start_child
+script = "import os, sys, time; os.write(1, b'%d' % os.getpid()); os.close(1); time.sleep(60)"
+child = start_child(Role(sys.argv[1]), (sys.executable, "-c", script, CONTROL), (), dict(os.environ), 0.0)
+os.close(1)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_children_die_with_the_supervisor(role):
+    with subprocess.Popen([sys.executable, "-c", SUPERVISED, role], stdout=subprocess.PIPE) as supervisor:
+        pid = int(supervisor.stdout.read())
+        pidfd = os.pidfd_open(pid)
+        supervisor.kill()
+    import select
+
+    assert ([pidfd], [], []) == select.select([pidfd], [], [], 20)
+    os.close(pidfd)
+
+
+def test_a_child_has_exactly_its_descriptors_its_own_group_and_ignores_what_a_terminal_sends(tmp_path):
+    answer = tmp_path / "answer"
+    extra, unwanted = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(unwanted, True)
+    script = f"""
+import os, signal, sys
+descriptors = sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{name}}"))
+ignored = [signal.getsignal(number) == signal.SIG_IGN for number in (signal.SIGINT, signal.SIGHUP)]
+open({str(answer)!r}, "w").write(repr((descriptors, int(sys.argv[1]), os.getpgrp() == os.getpid(), ignored)))
+"""
+    child = start_child(Role.WORKER, (sys.executable, "-c", script, CONTROL), (extra,), dict(os.environ), 0.0)
+
+    assert 0 == child.reap()
+    descriptors, control, own_group, ignored = eval(answer.read_text())
+    assert sorted([0, 1, 2, extra, control]) == descriptors
+    assert own_group
+    assert [True, True] == ignored
+    os.close(extra)
+    os.close(unwanted)
+
+
+def test_the_supervisor_loads_neither_event_loop_nor_tls():
+    script = "import sys, nbgate.supervisor.loop; print(sorted({'asyncio', 'ssl', 'uvloop'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ("[]\n", "") == (done.stdout, done.stderr)

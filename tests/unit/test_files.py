@@ -1,0 +1,90 @@
+"""Files and folders of nbgate are for their owner alone, and nothing that others could read is used."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from nbgate.files import make_private_folder, open_private, sync_folder
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777])
+def umask(request):
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_is_0600_whatever_the_umask_is(tmp_path, umask):
+    os.close(open_private(tmp_path / "file", os.O_WRONLY | os.O_CREAT))
+    assert 0o600 == mode(tmp_path / "file")
+
+
+def test_a_new_folder_is_0700_whatever_the_umask_is(tmp_path, umask):
+    make_private_folder(tmp_path / "folder")
+    assert 0o700 == mode(tmp_path / "folder")
+
+
+def test_a_private_folder_is_taken_as_it_is(tmp_path):
+    make_private_folder(tmp_path / "folder")
+    make_private_folder(tmp_path / "folder")
+    sync_folder(tmp_path / "folder")
+
+
+@pytest.mark.parametrize("bits", [0o701, 0o710, 0o770])
+def test_a_folder_others_may_enter_is_refused(tmp_path, bits):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(bits)
+    with pytest.raises(PermissionError, match=f"open to other users: chmod 700 {folder}"):
+        make_private_folder(folder)
+
+
+@pytest.mark.parametrize("bits", [0o604, 0o640, 0o622])
+def test_a_file_others_may_touch_is_refused(tmp_path, bits):
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(bits)
+    with pytest.raises(PermissionError, match=f"open to other users: chmod 600 {path}"):
+        open_private(path, os.O_RDONLY)
+
+
+def test_links_and_other_kinds_are_refused(tmp_path):
+    file = tmp_path / "file"
+    os.close(open_private(file, os.O_WRONLY | os.O_CREAT))
+    (tmp_path / "link").symlink_to(file)
+    with pytest.raises(OSError, match="symbolic"):
+        open_private(tmp_path / "link", os.O_RDONLY)
+    with pytest.raises(PermissionError, match="not what it should be"):
+        make_private_folder(file)
+    with pytest.raises(PermissionError, match="not what it should be"):
+        open_private(tmp_path, os.O_RDONLY)
+
+
+def test_what_belongs_to_somebody_else_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    os.close(open_private(path, os.O_WRONLY | os.O_CREAT))
+    if os.geteuid():  # a file of root's is fine, so pretend to be a third person
+        pytest.skip("needs root to give a file away")
+    os.chown(path, 12345, -1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        open_private(path, os.O_RDONLY)
+
+
+def test_no_descriptor_is_left_open_after_a_refusal(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(0o644)
+    before = open_files()
+    with pytest.raises(PermissionError):
+        open_private(path, os.O_RDONLY)
+    assert before == open_files()

@@ -1,0 +1,49 @@
+"""What ships beside the code is loaded here as it would be in use."""
+
+import ssl
+import tomllib
+
+import pytest
+
+from nbgate.resources import data_path
+
+EXAMPLES = sorted(data_path("deploy", "examples").glob("*.toml"))
+PROFILE = tomllib.loads(data_path("certs", "profiles", "intermediate.toml").read_text(encoding="utf-8"))
+TLS_12 = [
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+]
+
+
+def rows():
+    return [PROFILE["minimum"], *PROFILE["ciphers"], *PROFILE["alpn"], *PROFILE["options"]]
+
+
+def test_every_row_of_the_tls_profile_has_a_source_and_a_reason():
+    assert [] == [row for row in rows() if not (row["value"] and row["source"] and row["reason"])]
+
+
+def test_the_profile_gives_forward_secret_authenticated_suites_only():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(":".join(row["value"] for row in PROFILE["ciphers"]))
+    suites = [cipher for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"]
+    assert sorted(TLS_12) == sorted(cipher["name"] for cipher in suites)
+    assert all(cipher["aead"] for cipher in suites)
+
+
+def test_the_profile_names_options_that_openssl_has():
+    assert all(hasattr(ssl, f"OP_{row['value']}") for row in PROFILE["options"])
+
+
+def test_there_are_examples():
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_a_configuration_that_loads(example):
+    """See `load_example`: the loader that `nbgate --config` uses, with nothing on the command line."""
+    pytest.importorskip("nbgate.config.load")

@@ -1,0 +1,114 @@
+import json
+import os
+import pwd
+
+import pytest
+
+from nbgate.errors import ConfigError, Problem
+from nbgate.testing.keeper_parts import PASSWORD
+from nbgate.web import control
+from nbgate.web.control import actor_of, make_control_app
+
+KEY = "ab" * 32
+OPERATOR = {"Authorization": f"control {KEY}", "Content-Type": "application/json"}
+ME = f"uid:{os.geteuid()} {pwd.getpwuid(os.geteuid()).pw_name}"
+
+
+@pytest.fixture
+def reloads():
+    return []
+
+
+@pytest.fixture
+async def client(rig, tmp_path, client_of, reloads):
+    async def status():
+        return {"version": "0"}
+
+    async def reload(actor):
+        reloads.append(actor)
+        if len(reloads) > 1:
+            raise ConfigError((Problem("nbgate.toml:3", "unknown option", "did you mean port?"),))
+        return {"version": 2}
+
+    app = make_control_app(rig.keeper, key=KEY, status=status, reload=reload)
+    async with client_of(app, tmp_path / "control.sock") as client:
+        yield client
+
+
+async def ask(client, method, path, body=None, headers=OPERATOR):
+    data = None if body is None else json.dumps(body)
+    async with client.request(method, path, data=data, headers=headers) as answer:
+        return answer.status, json.loads(await answer.text())
+
+
+async def test_an_account_lives_and_dies_by_these_calls(client, rig):
+    new = {"name": "Bob", "password": PASSWORD}
+    assert (201, {"user": "bob", "message": "added", "ended_sessions": 0}) == await ask(client, "POST", "/users", new)
+    calls = [
+        ("POST", "/users/bob/passwd", {"password": "another horse battery"}, "password set"),
+        ("POST", "/users/bob/disable", None, "disabled"),
+        ("POST", "/users/bob/enable", None, "enabled"),
+        ("DELETE", "/users/bob", None, "removed"),
+    ]
+    for method, path, body, message in calls:
+        assert (200, {"user": "bob", "message": message, "ended_sessions": 0}) == await ask(client, method, path, body)
+    assert {ME, "uid:0 root"} == {record["nbgate.actor"] for record in rig.sink.records("user.change")}
+
+
+async def test_a_list_names_everybody_and_no_hash(client):
+    status, answer = await ask(client, "GET", "/users")
+    assert (200, {"users": [{"name": "ada", "disabled": False, "created": "2027-01-15T08:00:00.000000Z"}]}) == (
+        status,
+        answer,
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "error"),
+    [
+        ("POST", "/users", {"name": "ada", "password": PASSWORD}, 409, "there is a user ada already"),
+        ("POST", "/users", {"name": "a b", "password": PASSWORD}, 400, "this is no user name"),
+        ("POST", "/users", {"name": "bob", "password": "short"}, 400, "this password cannot be set"),
+        ("POST", "/users", {"name": "bob"}, 400, "missing field"),
+        ("DELETE", "/users/nobody", None, 404, "there is no user nobody"),
+        ("POST", "/users/ada/promote", None, 404, "not found"),
+        ("PUT", "/users", {}, 405, "method not allowed"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_with_a_hint(client, method, path, body, status, error):
+    found, answer = await ask(client, method, path, body)
+    assert (status, error) == (found, answer["error"])
+
+
+async def test_status_and_reload_are_passed_on(client, reloads):
+    assert (200, {"version": "0"}) == await ask(client, "GET", "/status")
+    assert (200, {"version": 2}) == await ask(client, "POST", "/reload")
+    status, answer = await ask(client, "POST", "/reload")
+    assert (500, "nbgate.toml:3: unknown option") == (status, answer["error"])
+    assert [ME, ME] == reloads
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "control", "control " + "cd" * 32, f"token {KEY}", f"CONTROL {KEY}", "control \u00e9"]
+)
+async def test_without_the_key_of_this_run_nothing_is_told(client, authorization):
+    status, answer = await ask(client, "GET", "/users", headers={"Authorization": authorization})
+    assert (401, "wrong control key") == (status, answer["error"])
+
+
+async def test_another_user_is_refused_even_with_the_key(client, monkeypatch):
+    monkeypatch.setattr(control, "_peer_uid", lambda request: 4321)
+    status, answer = await ask(client, "GET", "/users")
+    assert (403, "another user's gateway") == (status, answer["error"])
+
+
+def test_a_peer_that_has_gone_is_nobody():
+    class Gone:
+        transport = None
+
+    assert -1 == control._peer_uid(Gone())
+
+
+@pytest.mark.parametrize(("uid", "expected"), [(0, "uid:0 root"), (3999999, "uid:3999999")])
+def test_an_actor_has_a_number_and_perhaps_a_name(uid, expected):
+    assert expected == actor_of(uid)
