@@ -18,11 +18,13 @@ CONFIG = """\
 daemon off; master_process off; worker_processes 1; pid {folder}/origin.pid; error_log {folder}/origin.log;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 1h;
+  access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
   {temporary}
   server {{
     listen 127.0.0.1:{port};
-    location / {{ root {folder}/www; default_type application/json; add_header Cache-Control no-store; }}
+    root {folder}/www; add_header Cache-Control no-store; default_type application/json;
+    location / {{ sendfile off; }} # head and body of a small answer in one packet, as notebook servers send them
+    location /files/ {{ sendfile on; tcp_nopush on; }}
     location = /api/contents {{ default_type application/json; return 200 '{{}}'; }}
   }}
 }}

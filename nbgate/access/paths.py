@@ -70,6 +70,7 @@ MOUNT_PATHS = (
 )
 
 _FIRST = frozenset(row.segments[0] for row in OPEN_PATHS)
+_MOUNT_LAST = frozenset(row.segments[-1] for row in MOUNT_PATHS)
 
 
 class RequestKind(Enum):
@@ -91,10 +92,10 @@ def open_page(segments: tuple[str, ...], route: Route | None) -> Page | None:
         page = _find(OPEN_PATHS, segments)
         if page is not None:
             return page
-    if route is None or route.kind is not RouteKind.NOTEBOOK:
+    if segments[-1] not in _MOUNT_LAST or route is None or route.kind is not RouteKind.NOTEBOOK:
         return None
     rest = segments[route.prefix.count("/") - 1 :]
-    return _find(MOUNT_PATHS, rest) if len(rest) == 1 else None
+    return _find(MOUNT_PATHS, rest)
 
 
 def judge_login(page: Page | None, *, has_session: bool) -> Reason | None:

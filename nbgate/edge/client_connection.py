@@ -152,7 +152,7 @@ class ClientConnection(asyncio.Protocol):
             self._session_id = session_id_of(fields)
         return self._session_id
 
-    def begin_tunnel(self, tunnel: Tunnel) -> Tunnel:
+    def begin_tunnel(self, tunnel: Tunnel) -> None:
         """Give the connection to `tunnel`; what the client already sent behind its handshake are frames."""
         self.tunnel = tunnel
         self.deadline = NEVER
@@ -160,7 +160,6 @@ class ClientConnection(asyncio.Protocol):
         if early:
             tunnel.client_data(early)
         self.release("behind")
-        return tunnel
 
     def exchange_done(self, *, keep: bool) -> None:
         """Go on with what is behind the finished exchange, or end the connection."""
@@ -234,7 +233,7 @@ class ClientConnection(asyncio.Protocol):
     def _next_request(self) -> None:
         if self.exchange is not None or self.transport is None or not self.buffer:
             return
-        policy = self.worker.policy
+        policy = self.worker.policy_now()
         if self._parser is None or self._parser_version != policy.version:
             self._parser = HeadParser(policy.head_limits, policy.tables)
             self._parser_version = policy.version

@@ -51,6 +51,13 @@ class WorkerContext:
         """Return how many handshakes and connects are under way."""
         return len(self._tasks)
 
+    def policy_now(self) -> Policy:
+        """Return the snapshot for the next request; with too many events unacknowledged the audit counts as failing."""
+        since = self.outbox.full_since_unix
+        if since and not self.policy.audit_failing_since_unix:
+            return self.policy.with_audit(since)
+        return self.policy
+
     def gone(self, connection: "ClientConnection") -> None:
         """Forget a connection that is lost."""
         self.connections.discard(connection)

@@ -1,7 +1,7 @@
 """One request and its answer, from the parsed head to the audit event.
 
-Performs the verdict of `nbgate.pipeline.request`: asks for the session, opens or takes an upstream connection, relays
-the body up and hands the answer to `Relay`. Every way out leads through `_close`, which records the one event.
+Performs the verdict of `nbgate.pipeline.request`: asks for the session, answers here, or lets `Uplink` carry the
+request up and `Relay` the answer down. Every way out leads through `_close`, which records the one event.
 """
 
 import math
@@ -9,16 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET
 
 from nbgate.access.paths import RequestKind, classify
-from nbgate.audit.events import HttpRequest, WebsocketOpen, cut
 from nbgate.edge.context import WorkerContext
-from nbgate.edge.relay import Relay
+from nbgate.edge.records import record_open, record_request
 from nbgate.edge.tunnel import Tunnel
-from nbgate.edge.upstream_connection import UpstreamConnection
+from nbgate.edge.uplink import Uplink
 from nbgate.errors import ProtocolError
-from nbgate.http.framing import LAST_CHUNK, ChunkedBody, LengthBody, encode_chunk
 from nbgate.http.head import RequestHead
 from nbgate.http.response import ResponseHead
 from nbgate.http.upgrade import judge_switch
@@ -44,6 +41,7 @@ class Exchange:
     Attributes:
         wants_body: Bytes of the client belong to this request's body.
         deadline: Loop time by which the upstream must have done its next step.
+        tunnel: What a websocket exchange has become.
     """
 
     def __init__(self, connection: "ClientConnection", head: RequestHead, policy: Policy) -> None:
@@ -54,10 +52,9 @@ class Exchange:
         self.request_id = self.worker.next_request_id()
         self.kind = classify(head.method, head.fields)
         self.session: Session | None = None
-        self.route_name: str | None = None
         self.forward: Forward | None = None
-        self.upstream: UpstreamConnection | None = None
-        self.relay: Relay | None = None
+        self.uplink: Uplink | None = None
+        self.tunnel: Tunnel | None = None
         self.wants_body = head.has_body
         self.deadline = NEVER
         self.is_done = False
@@ -66,7 +63,6 @@ class Exchange:
         self.request_bytes = 0
         self.response_bytes = 0
         self._started = self.worker.clock.monotonic()
-        self._body: ChunkedBody | LengthBody | None = None
 
     @property
     def user(self) -> str:
@@ -104,7 +100,7 @@ class Exchange:
 
     def _decide(self, session: Session | None, no_session: Reason) -> None:
         if no_session is Reason.KEEPER_UNAVAILABLE:
-            self._answer(Respond(503, no_session))
+            self.refuse(no_session, HTTPStatus.SERVICE_UNAVAILABLE)
             return
         verdict = decide(
             self.head,
@@ -127,7 +123,20 @@ class Exchange:
                 self.break_off(reason, 0)
                 self.connection.abort()
 
+    def _forward(self, verdict: Forward) -> None:
+        self.forward = verdict
+        if self.session is not None:
+            self.connection.attach_session(self.session)
+            if self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS:
+                self.worker.sessions.was_active(self.session.id)
+        self.uplink = Uplink(self, verdict)
+        self.uplink.start()
+
     # answering here
+
+    def refuse(self, reason: Reason, status: int) -> None:
+        """Answer with the page or JSON that explains `reason`."""
+        self._answer(Respond(status, reason))
 
     def _answer(self, verdict: Respond) -> None:
         close = self._must_close()
@@ -139,7 +148,7 @@ class Exchange:
     def _challenge(self, verdict: Challenge) -> None:
         close = self._must_close()
         data = answers.challenge(verdict, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD")
-        status = 303 if verdict.location else 401
+        status = HTTPStatus.SEE_OTHER if verdict.location else HTTPStatus.UNAUTHORIZED
         self._send_own(data, status, verdict.reason, close=close)
 
     def _send_own(self, data: bytes, status: int, reason: Reason, *, close: bool) -> None:
@@ -153,195 +162,36 @@ class Exchange:
         """A body that nobody reads ends the connection; so do a drain and a client that asked for it."""
         return self.wants_body or not self.head.keep_alive or self.worker.draining
 
-    # forwarding
-
-    def _forward(self, verdict: Forward) -> None:
-        self.forward = verdict
-        self.route_name = verdict.route.name
-        if self.session is not None:
-            self.connection.attach_session(self.session)
-            if self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS:
-                self.worker.sessions.was_active(self.session.id)
-        if self.wants_body and not self._begin_body(verdict):
-            return
-        upstream = None
-        if self.kind is not RequestKind.WEBSOCKET:
-            upstream = self.worker.pool.take(verdict.route.upstream)
-        if upstream is not None:
-            self._send(upstream)
-        else:
-            self.connection.hold("connecting")
-            self.worker.spawn(self._connect(verdict))
-
-    def _begin_body(self, verdict: Forward) -> bool:
-        fields = self.head.fields
-        own = verdict.route.kind is RouteKind.OWN
-        if own and fields.content_length is not None and fields.content_length > self.policy.limits.own_body_bytes:
-            self._answer(Respond(413, Reason.BODY_TOO_LARGE))
-            return False
-        if self.head.wants_continue and not self.connection.buffer:
-            self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._body = ChunkedBody(strict=True) if fields.chunked else LengthBody(fields.content_length or 0)
-        self.connection.expect_body()
-        return True
-
-    async def _connect(self, verdict: Forward) -> None:
-        try:
-            upstream = await self.worker.pool.connect(verdict.route.upstream, self.policy.limits)
-        except TimeoutError:
-            self._connect_failed(verdict, Reason.UPSTREAM_TIMEOUT, 504)
-            return
-        except OSError:
-            self._connect_failed(verdict, Reason.UPSTREAM_REFUSED, 503)
-            return
-        if self.is_done:
-            upstream.abort()
-            return
-        self.connection.guarded(self._send, upstream)
-        self.connection.release("connecting")
-
-    def _connect_failed(self, verdict: Forward, reason: Reason, status: int) -> None:
-        if self.is_done:
-            return
-        own = verdict.route.kind is RouteKind.OWN
-        if not own:
-            self.worker.suspect(verdict.route.name)
-        self.connection.release("connecting")
-        self.connection.guarded(self.fail, Reason.KEEPER_UNAVAILABLE if own else reason, status)
-
-    def _send(self, upstream: UpstreamConnection) -> None:
-        """Send the head, framed anew, and as much of the body as is here."""
-        assert self.forward is not None  # noqa: S101 - set by the only callers
-        self.upstream = upstream
-        upstream.user = self
-        self.relay = Relay(self)
-        self.deadline = self.worker.loop.time() + self.policy.limits.upstream_answer_seconds
-        head = self.forward.upstream_head
-        if self._body is None:
-            upstream.write(head + (b"Content-Length: 0\r\n\r\n" if self._announces_nothing() else b"\r\n"))
-            return
-        length = self.head.fields.content_length
-        framing = b"Transfer-Encoding: chunked\r\n\r\n" if length is None else b"Content-Length: %d\r\n\r\n" % length
-        body, self.connection.buffer = self.connection.buffer, b""
-        try:
-            encoded = self._decode(body)
-        except ProtocolError as error:  # nothing was sent: the connection is still good
-            self._body_broken(error)
-            return
-        upstream.write(head + framing + encoded)
-
-    def _announces_nothing(self) -> bool:
-        return self.head.method in {"POST", "PUT", "PATCH"}  # RFC 9110 section 8.6: say that there is no body
+    # the body
 
     def client_data(self, data: bytes) -> None:
-        """Take bytes of the request body."""
-        if self.upstream is None:  # still connecting: reading is held, this was under way
+        """Take bytes of the request body; until the verdict they wait, reading is held."""
+        if self.uplink is not None:
+            self.uplink.client_data(data)
+        else:
             self.connection.buffer += data
-            return
-        try:
-            encoded = self._decode(data)
-        except ProtocolError as error:
-            self._body_broken(error)
-            return
-        if encoded:
-            self.upstream.write(encoded)
 
-    def _decode(self, data: bytes) -> bytes:
-        assert self._body is not None  # noqa: S101 - only called while a body is read
-        payload, rest, finished = self._body.feed(data)
-        self.request_bytes += len(payload)
-        self._judge_own_body()
-        encoded = payload
-        if self.head.fields.chunked:
-            encoded = encode_chunk(payload)
-            if finished:
-                encoded += LAST_CHUNK
-        if finished:
-            self.wants_body = False
-            self.connection.expect_nothing()
-            self.connection.buffer = rest
-            if rest:
-                self.connection.hold("behind")
-        else:
-            self.connection.expect_body()
-        return encoded
-
-    def _judge_own_body(self) -> None:
-        assert self.forward is not None  # noqa: S101 - a body is read only when forwarding
-        if self.forward.route.kind is RouteKind.OWN and self.request_bytes > self.policy.limits.own_body_bytes:
-            raise ProtocolError(Reason.BODY_TOO_LARGE, 413)
-
-    def _body_broken(self, error: ProtocolError) -> None:
-        """A body that breaks its framing: the upstream must not take what came for the whole."""
+    def body_broken(self, error: ProtocolError, *, answered: bool) -> None:
+        """End the exchange for a bad or late body; `answered` says that the answer is already under way."""
         self.status, self.reason = error.status, error.reason
-        if self.relay is None or not self.relay.has_begun:
-            self.connection.write(answers.rejection(error.status))
-            self._abort_upstream()
-            self.wants_body = False
-            self.done(keep=False)
-        else:
+        if answered:
             self.break_off(error.reason, error.status)
             self.connection.abort()
+            return
+        self.connection.write(answers.rejection(error.status))
+        self.release_upstream(reusable=False)
+        self.wants_body = False
+        self.done(keep=False)
 
     def body_late(self) -> None:
         """End the exchange: the body paused for too long (asked by the connection's deadline)."""
-        self._body_broken(ProtocolError(Reason.BODY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT))
-
-    # what the upstream does
-
-    def upstream_data(self, data: bytes) -> None:
-        """Take bytes of the upstream (called by its connection)."""
-        self.connection.guarded(self._upstream_data, data)
-
-    def _upstream_data(self, data: bytes) -> None:
-        if self.connection.tunnel is not None:
-            self.connection.tunnel.upstream_data(data)
-        elif self.relay is not None and not self.is_done:
-            self.relay.take(data)
-
-    def upstream_lost(self) -> None:
-        """Take note that the upstream's connection is gone (called by it)."""
-        self.connection.guarded(self._upstream_lost)
-
-    def _upstream_lost(self) -> None:
-        upstream, self.upstream = self.upstream, None
-        if self.connection.tunnel is not None:
-            self.connection.tunnel.upstream_lost()
-        elif self.is_done or self.relay is None:
-            return
-        elif self.relay.has_begun:
-            self.relay.end_of_upstream()
-        elif upstream is not None and upstream.reused and self._may_retry():
-            self._forward_again()
-        else:
-            self._suspect()
-            self.fail(Reason.UPSTREAM_LOST, 502)
-
-    def _may_retry(self) -> bool:
-        """The kept connection was stale: no byte of an answer came, asking twice changes nothing (RFC 9110 9.2.2)."""
-        assert self.relay is not None  # noqa: S101 - checked by the caller
-        return self.head.method in SAFE_METHODS and not self.head.has_body and not self.relay.has_bytes
-
-    def _forward_again(self) -> None:
-        assert self.forward is not None  # noqa: S101 - an upstream was in use
-        self.relay = None
-        self.connection.hold("connecting")
-        self.worker.spawn(self._connect(self.forward))
-
-    def upstream_full(self, *, full: bool) -> None:
-        """Stop or go on reading from the client (called by the upstream's connection)."""
-        if full:
-            self.connection.hold("upstream")
-        else:
-            self.connection.release("upstream")
+        if self.uplink is not None:
+            self.uplink.body_late()
 
     def client_full(self, *, full: bool) -> None:
-        """Stop or go on reading from the upstream (called by the client's connection)."""
-        if self.upstream is not None:
-            if full:
-                self.upstream.pause_reading()
-            else:
-                self.upstream.resume_reading()
+        """Stop or go on reading from the upstream."""
+        if self.uplink is not None:
+            self.uplink.client_full(full=full)
 
     # websockets
 
@@ -355,11 +205,10 @@ class Exchange:
         assert offer is not None and forward is not None  # noqa: S101, PT018 - this is a handshake, and it was sent
         if head.status != HTTPStatus.SWITCHING_PROTOCOLS:
             if judge_answer(head, forward) is not None:
-                self.worker.suspect(forward.route.name)
+                self.suspect()
             self.fail(Reason.UPSTREAM_BAD_RESPONSE, head.status if head.status in _PASSED_REFUSALS else 502)
             return
-        sent = msgspec.structs.replace(offer, extensions=None) if forward.channel else offer
-        switch = judge_switch(head, sent)
+        switch = judge_switch(head, msgspec.structs.replace(offer, extensions=None) if forward.channel else offer)
         data = switch_head(
             head,
             self.head,
@@ -372,26 +221,12 @@ class Exchange:
         )
         self.connection.write(data)
         self.deadline = NEVER
-        self.is_done = True
-        self._record_open()
-        tunnel = self.connection.begin_tunnel(Tunnel(self, extensions=switch.extensions is not None))
+        self.is_done = True  # from here the tunnel keeps the account
+        record_open(self)
+        self.tunnel = Tunnel(self, extensions=switch.extensions is not None)
+        self.connection.begin_tunnel(self.tunnel)
         if rest:
-            tunnel.upstream_data(rest)
-
-    def _record_open(self) -> None:
-        head, session = self.head, self.session
-        self.worker.outbox.record(
-            WebsocketOpen,
-            request_id=self.request_id,
-            client_ip=self.connection.client.address,
-            client_port=self.connection.client.port,
-            host=head.fields.host,
-            path=cut(head.target.raw_path),
-            user=session.user if session is not None else UNSET,
-            session=session.label if session is not None else UNSET,
-            user_agent=cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,
-            upstream=self.route_name or UNSET,
-        )
+            self.tunnel.upstream_data(rest)
 
     # ends
 
@@ -401,25 +236,24 @@ class Exchange:
 
     def expire(self) -> None:
         """End the exchange: the upstream took too long."""
-        if self.relay is not None and self.relay.has_begun:
+        if self.uplink is not None and self.uplink.relay is not None and self.uplink.relay.has_begun:
             self.break_off(Reason.UPSTREAM_TIMEOUT, self.status)
             self.connection.abort()
         else:
-            self._suspect()
-            self._abort_upstream()
-            self.fail(Reason.UPSTREAM_TIMEOUT, 504)
+            self.suspect()
+            self.fail(Reason.UPSTREAM_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
 
     def fail(self, reason: Reason, status: int) -> None:
         """Answer with an error page: the upstream gave no answer that could be passed on."""
-        self._abort_upstream()
-        self._answer(Respond(status, reason))
+        self.release_upstream(reusable=False)
+        self.refuse(reason, status)
 
     def break_off(self, reason: Reason, status: int) -> None:
         """End without (the rest of) an answer; the caller ends the client's connection."""
         if not self.is_done:
             self.reason = reason
             self.status = self.status or status
-            self._abort_upstream()
+            self.release_upstream(reusable=False)
             self._close()
 
     def done(self, *, keep: bool) -> None:
@@ -429,41 +263,15 @@ class Exchange:
             self.connection.exchange_done(keep=keep)
 
     def release_upstream(self, *, reusable: bool) -> None:
-        """Give the upstream's connection back, or end it when its exchange was not read and written to the end."""
-        upstream, self.upstream = self.upstream, None
-        if upstream is None:
-            return
-        if reusable and not self.wants_body:
-            self.worker.pool.give_back(upstream)
-        else:
-            upstream.abort()
+        """Give the upstream's connection back, or end it."""
+        if self.uplink is not None:
+            self.uplink.let_go(reusable=reusable)
 
-    def _abort_upstream(self) -> None:
-        self.release_upstream(reusable=False)
-
-    def _suspect(self) -> None:
+    def suspect(self) -> None:
+        """Have the keeper look at this exchange's upstream again."""
         if self.forward is not None and self.forward.route.kind is not RouteKind.OWN:
             self.worker.suspect(self.forward.route.name)
 
     def _close(self) -> None:
         self.is_done = True
-        head, session = self.head, self.session
-        self.worker.outbox.record(
-            HttpRequest,
-            outcome="success" if 0 < self.status < HTTPStatus.BAD_REQUEST else "failure",
-            request_id=self.request_id,
-            client_ip=self.connection.client.address,
-            client_port=self.connection.client.port,
-            method=head.method,
-            host=head.fields.host,
-            path=cut(head.target.raw_path),
-            status=self.status,
-            duration_ns=int((self.worker.clock.monotonic() - self._started) * 1e9),
-            request_bytes=self.request_bytes,
-            response_bytes=self.response_bytes,
-            user=session.user if session is not None else UNSET,
-            session=session.label if session is not None else UNSET,
-            user_agent=cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,
-            upstream=self.route_name or UNSET,
-            reason=self.reason.value if self.reason is not None else UNSET,
-        )
+        record_request(self, self.worker.clock.monotonic() - self._started)

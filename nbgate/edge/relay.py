@@ -87,7 +87,7 @@ class Relay:
         assert exchange.forward is not None  # noqa: S101 - an upstream answered
         refused = judge_answer(head, exchange.forward)
         if refused is Reason.UPSTREAM_REJECTED_CREDENTIAL:
-            exchange.worker.suspect(exchange.forward.route.name)
+            exchange.suspect()
             if head.status != 403:  # a 403 may also mean the file: it is passed on, and the keeper looks again
                 exchange.fail(refused, 502)
                 return

@@ -95,20 +95,19 @@ class Sessions:
 
     def put(self, session: Session) -> None:
         """Take a session that began or changed."""
-        self._table.put(session)
-        self._settle(session.id, session, Reason.LOGIN_REQUIRED)
+        self._settle(session.id, self._table.put(session), Reason.SESSION_ENDED)
 
     def answered(self, session_id: bytes, session: Session | None) -> None:
         """Take the keeper's answer to a question."""
-        self._table.answer(session_id, session)
-        self._settle(session_id, session, Reason.SESSION_ENDED)
+        self._settle(session_id, self._table.answer(session_id, session), Reason.SESSION_ENDED)
 
     def load(self, sessions: tuple[Session, ...], now_monotonic: float) -> None:
         """Take the keeper's full list; what is not in it has ended meanwhile."""
         for session_id in self._table.load(sessions, now_monotonic):
             self._end(session_id, Reason.SESSION_ENDED)
         for session in sessions:
-            self._settle(session.id, session, Reason.LOGIN_REQUIRED)
+            if session.id in self._waiting:  # its answer was lost with the old link
+                self._settle(session.id, self._table.put(session), Reason.SESSION_ENDED)
 
     def expire(self, now_unix: float) -> None:
         """End the sessions whose absolute end has come."""

@@ -8,9 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
-
-from nbgate.audit.events import WebsocketClose
+from nbgate.edge.records import record_close
 from nbgate.errors import FrameError
 from nbgate.reasons import Reason
 from nbgate.websocket.close_codes import (
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 FINISH_SECONDS = 0.5
 ECHO_SECONDS = 1.0
 NEVER = math.inf
-_ABNORMAL = 1006
 
 
 class Tunnel:
@@ -38,7 +35,7 @@ class Tunnel:
         self.exchange = exchange
         self.session_id = exchange.session_id
         self._client = exchange.connection
-        self._upstream = exchange.upstream
+        self._upstream = exchange.uplink.upstream if exchange.uplink is not None else None
         self._loop = exchange.worker.loop
         limits = exchange.policy.limits
         self._up = FrameTracker(
@@ -170,9 +167,8 @@ class Tunnel:
 
     def _drop_upstream(self) -> None:
         if self._upstream is not None:
-            upstream, self._upstream = self._upstream, None
-            self.exchange.upstream = None
-            upstream.close()
+            self._upstream.close()
+            self._upstream = None
 
     def _client_closes(self, piece: Control) -> None:
         self._close_code = self._close_code or parse_close(piece.payload) or 1005
@@ -219,23 +215,12 @@ class Tunnel:
         self._recorded = True
         exchange = self.exchange
         exchange.worker.websockets -= 1
-        if self._upstream is not None:
-            upstream, self._upstream = self._upstream, None
-            exchange.upstream = None
-            upstream.close()
-        said = self._reason or (None if self._close_code else reason)
-        session = exchange.session
-        exchange.worker.outbox.record(
-            WebsocketClose,
-            outcome="success" if said in {None, Reason.CLIENT_GONE, Reason.DRAINING} else "failure",
-            request_id=exchange.request_id,
-            duration_ns=int((exchange.worker.clock.monotonic() - self._started) * 1e9),
-            close_code=self._close_code or _ABNORMAL,
-            request_bytes=self._up.payload_bytes,
-            response_bytes=self._down.payload_bytes,
-            frames_in=self._up.frames,
-            frames_out=self._down.frames,
-            user=session.user if session is not None else UNSET,
-            session=session.label if session is not None else UNSET,
-            reason=said.value if said is not None else UNSET,
+        self._drop_upstream()
+        record_close(
+            exchange,
+            duration_seconds=exchange.worker.clock.monotonic() - self._started,
+            close_code=self._close_code,
+            up=self._up,
+            down=self._down,
+            reason=self._reason or (None if self._close_code else reason),
         )

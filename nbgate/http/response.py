@@ -16,8 +16,8 @@ from nbgate.reasons import Reason
 
 _MAX_LINES = 256
 _HEAD = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?\r\n"
-    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*)\r\n"
+    rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*+))?\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
 )
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _NOT_FORWARDED = HOP_BY_HOP | {"content-length"}
@@ -34,6 +34,36 @@ _SINGLETONS = frozenset(
         "upgrade",
     }
 )
+
+
+Line = tuple[str, bytes, str]  # lower-case name, the line with its CRLF, value as latin-1
+
+
+class KnownLines:
+    """Header lines that were read before: upstreams repeat most of theirs in every answer.
+
+    Holds at most `MAX_LINES` and starts anew when full. Cookies are not kept: they are somebody's.
+    """
+
+    MAX_LINES = 512
+
+    __slots__ = ("_lines",)
+
+    def __init__(self) -> None:
+        self._lines: dict[bytes, Line] = {}
+
+    def read(self, line: bytes) -> Line:
+        """Return what `line` says; its shape is good already."""
+        known = self._lines.get(line)
+        return known if known is not None else self._learn(line)
+
+    def _learn(self, line: bytes) -> Line:
+        read = _read_line(line)
+        if read[0] != "set-cookie":
+            if len(self._lines) >= self.MAX_LINES:
+                self._lines.clear()
+            self._lines[line] = read
+        return read
 
 
 class BodyFraming(Enum):
@@ -61,7 +91,7 @@ class ResponseHead(Struct, frozen=True, gc=False):
     status: int
     minor: int
     phrase: str
-    lines: tuple[tuple[str, bytes, str], ...]
+    lines: tuple[Line, ...]
     length: int | None
     framing: BodyFraming
     keep_alive: bool
@@ -79,12 +109,13 @@ class ResponseHead(Struct, frozen=True, gc=False):
         return ", ".join(values) if values else None
 
 
-def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
+def parse_response_head(head: bytes, *, method: str, known: KnownLines | None = None) -> ResponseHead:
     """Read a complete response head.
 
     Args:
         head: From the status line to the empty line, inclusive.
         method: Of the request it answers; an answer to HEAD has no body.
+        known: Lines read before, when the caller keeps them.
 
     Raises:
         UpstreamProtocolError: UPSTREAM_BAD_RESPONSE, when anything about it is unclear.
@@ -94,11 +125,11 @@ def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
         raise _bad()
     minor, status = (1 if match[1] == b"1" else 0), int(match[2])
     values: dict[str, str] = {}
-    lines: list[tuple[str, bytes, str]] = []
+    lines: list[Line] = []
+    read = _read_line if known is None else known.read
     for line in match[4].splitlines(keepends=True):
-        name_bytes, _, value_bytes = line.partition(b":")
-        name = name_bytes.decode("ascii").lower()
-        value = value_bytes.strip(b" \t\r\n").decode("latin-1")
+        entry = read(line)
+        name, _, value = entry
         if name not in values:
             values[name] = value
         elif name in _SINGLETONS:
@@ -106,7 +137,7 @@ def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
         else:
             values[name] += ", " + value
         if name not in _NOT_FORWARDED:
-            lines.append((name, line, value))
+            lines.append(entry)
     if len(lines) > _MAX_LINES:
         raise _bad()
     get = values.get
@@ -127,6 +158,11 @@ def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
         None if content_type is None else content_type.lower(),
         values.get("upgrade", "").lower() or None if "upgrade" in options else None,
     )
+
+
+def _read_line(line: bytes) -> Line:
+    name, _, value = line.partition(b":")
+    return name.decode("ascii").lower(), line, value.strip(b" \t\r\n").decode("latin-1")
 
 
 def _bad() -> UpstreamProtocolError:

@@ -47,14 +47,23 @@ DATA = (
 POLLED = frozenset({"contents", "events", "kernels", "kernelspecs", "me", "sessions", "status", "terminals"})
 
 
+def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    firsts = {fact.segments[0] for fact in facts}
+    return {first: tuple(fact.segments for fact in facts if fact.segments[0] == first) for first in firsts}
+
+
+_UNTOUCHED = _by_first(UNTOUCHED)
+_DATA = _by_first(DATA)
+
+
 def is_untouched(rest: tuple[str, ...]) -> bool:
     """Say whether answers below this path are user content or assets, which no rewrite may touch."""
-    return _lies_below(UNTOUCHED, rest)
+    return _lies_below(_UNTOUCHED, rest)
 
 
 def has_data(rest: tuple[str, ...]) -> bool:
     """Say whether a safe method on this path still gives data or has an effect."""
-    return _lies_below(DATA, rest)
+    return _lies_below(_DATA, rest)
 
 
 def is_message_channel(rest: tuple[str, ...]) -> bool:
@@ -71,5 +80,6 @@ def is_background_poll(method: str, rest: tuple[str, ...]) -> bool:
     return method in {"GET", "HEAD"} and len(rest) > 1 and rest[0] == "api" and rest[1] in POLLED
 
 
-def _lies_below(facts: tuple[PathFact, ...], rest: tuple[str, ...]) -> bool:
-    return any(rest[: len(fact.segments)] == fact.segments for fact in facts)
+def _lies_below(paths: dict[str, tuple[tuple[str, ...], ...]], rest: tuple[str, ...]) -> bool:
+    candidates = paths.get(rest[0]) if rest else None
+    return candidates is not None and any(rest[: len(segments)] == segments for segments in candidates)

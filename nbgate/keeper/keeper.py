@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
-from nbgate.audit.events import SessionEnd, UpstreamChange
+from nbgate.audit.events import UpstreamChange
 from nbgate.authenticators.hash_queue import HashQueue
 from nbgate.clock import Clock
 from nbgate.config.schema import Config
@@ -18,6 +18,7 @@ from nbgate.crypto.passwords import HashParameters
 from nbgate.errors import CredentialRejected, LinkError
 from nbgate.http.headers import HeaderTables
 from nbgate.keeper.audit import AuditLog
+from nbgate.keeper.ended import record_ended
 from nbgate.keeper.login import Login, LoginAttempt, LoginParts
 from nbgate.keeper.sessions import Due, LiveSessions
 from nbgate.keeper.upstreams import GOOD, Eyes, Look, UpstreamWatch, Watched
@@ -41,7 +42,7 @@ from nbgate.link.messages import (
 )
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Route, RouteKind, Upstream, UpstreamState
-from nbgate.model.session import LABEL_HEX, Session
+from nbgate.model.session import Session
 from nbgate.ports import PasswordAuthenticator, State, StoreRunner
 from nbgate.reasons import Reason
 from nbgate.sessions.judge import judge_stored
@@ -49,7 +50,7 @@ from nbgate.sessions.table import FINAL_GENERATION
 
 OWN_PREFIX: Final = "/_nbgate/"
 OWN_ROUTE: Final = "own"
-ROUTE: Final = "nb"
+ROUTE: Final = "main"
 
 
 class KeeperParts(Struct, frozen=True, kw_only=True):
@@ -131,6 +132,11 @@ class Keeper:
             on_change=self._upstream_changed,
         )
         self._base_url = parts.base_url or "/"
+
+    @property
+    def version(self) -> int:
+        """Return the number of the newest snapshot."""
+        return self._version
 
     async def start(self) -> None:
         """Load the sessions that live on from before, and end those whose time ran out meanwhile."""
@@ -298,21 +304,6 @@ class Keeper:
             self._send_snapshots()  # another base URL is another route, not only another state
         else:
             self.workers.broadcast(UpstreamPut(state=state))
-
-
-async def record_ended(audit: AuditLog, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
-    """Record durably that these sessions of a person are over, one record each.
-
-    Raises:
-        AuditError: It could not be recorded; they are over all the same.
-    """
-    events = [
-        SessionEnd(**audit.stamp(), user=user, session=session_id.hex()[:LABEL_HEX], reason=reason.value, actor=actor)
-        for session_id in ids
-    ]
-    for event in events[:-1]:
-        audit.append(event)
-    await audit.append_durable(events[-1])
 
 
 def _user_of(session: Session) -> str:

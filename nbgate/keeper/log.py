@@ -53,6 +53,6 @@ def _quoted(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    r"""Return `value` as text that no terminal obeys: quotes, control and non-ASCII characters as `\xNN` and `\uNNNN`."""
+    r"""Return `value` as text that no terminal obeys: quotes, control and non-ASCII characters are escaped."""
     text = str(value)[:MAX_VALUE_CHARS].replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in text)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 from aiohttp import http_parser, web
@@ -87,6 +88,29 @@ async def _drop_server_name(_request: web.Request, answer: web.StreamResponse) -
     answer.headers.popall("Server", None)
 
 
+class _QuietConnection(web.RequestHandler):
+    """aiohttp's connection without its habit of showing the peer's bytes, in the answer and in the log."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - the same
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - holds what was refused
+    ) -> web.StreamResponse:
+        """Return the answer to what is no request, or to what the application could not answer."""
+        _log.warning("request refused", status=status, exception=type(exc).__name__)
+        answer = web.Response(status=status, headers={"Server": ""})
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *_args: Any, **details: Any) -> None:
+        """Say where a connection failed, and not on what."""
+        _log.error("connection failed", exc_info=details.get("exc_info", True))
+
+
 @asynccontextmanager
 async def serving(app: web.Application, path: Path) -> AsyncIterator[None]:
     """Serve `app` on the Unix socket `path`, which only this user may connect to, until the block ends.
@@ -105,11 +129,26 @@ async def serving(app: web.Application, path: Path) -> AsyncIterator[None]:
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, _private_socket(path), backlog=BACKLOG).start()
-        yield
+        server = await _listen(runner, _private_socket(path))
+        try:
+            yield
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
         _remove(path)
+
+
+async def _listen(runner: web.AppRunner, sock: socket.socket) -> asyncio.Server:
+    make = runner.server
+    assert make is not None  # noqa: S101 - made by setup()
+
+    def connection() -> web.RequestHandler:
+        made = make()
+        made.__class__ = _QuietConnection  # without slots of its own: the only public way to the handler's type
+        return made
+
+    return await asyncio.get_running_loop().create_unix_server(connection, sock=sock, backlog=BACKLOG)
 
 
 def _private_socket(path: Path) -> socket.socket:

@@ -20,10 +20,10 @@ from nbgate.model.route import Condition, Upstream, UpstreamState
 
 MIN_SECONDS_BETWEEN: Final = 1.0
 GOOD: Final = frozenset({Condition.GUARDED, Condition.OPEN_ALLOWED})
-HINT_FOR_OPEN: Final = (
+HINT_WHEN_OPEN: Final = (
     "any local user could execute code through it: give it a token, or accept it with --allow-open-upstream"
 )
-HINT_FOR_TOKEN: Final = (
+HINT_WHEN_UNKNOWN: Final = (
     "write the notebook server's token into a file (mode 0600) and name it with --upstream-token-file"
 )
 
@@ -99,7 +99,7 @@ async def look(watched: Watched, eyes: Eyes, before: Look | None) -> Look:
             return Look(condition=Condition.GUARDED, base_url=base_url, token=token)
         if answer.guard is Guard.SILENT and before is not None and before.token == token:
             return before
-    return Look(condition=Condition.TOKEN_UNKNOWN, base_url=base_url, hint=HINT_FOR_TOKEN)
+    return Look(condition=Condition.TOKEN_UNKNOWN, base_url=base_url, hint=HINT_WHEN_UNKNOWN)
 
 
 def _down(base_url: str) -> Look:
@@ -108,8 +108,8 @@ def _down(base_url: str) -> Look:
 
 def _open_hint(finding: Finding) -> str:
     if finding.status == 404:
-        return f"{HINT_FOR_OPEN}; or, if it has a base URL, name it: --upstream http://HOST:PORT/BASE/"
-    return HINT_FOR_OPEN
+        return f"{HINT_WHEN_OPEN}; or, if it has a base URL, name it: --upstream http://HOST:PORT/BASE/"
+    return HINT_WHEN_OPEN
 
 
 class UpstreamWatch:

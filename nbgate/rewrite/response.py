@@ -56,6 +56,9 @@ class _Line(Enum):
     NOSNIFF = auto()
 
 
+_KEEP = _Line.KEEP  # looked up for every line of every answer
+
+
 class ClientHeads:
     """Builds heads for clients; remembers what is to be done with each header name (at most `MAX_KNOWN_NAMES`)."""
 
@@ -83,12 +86,12 @@ class ClientHeads:
             set_cookies: Finished Set-Cookie lines; the upstream's own are never copied.
             request_id: Of the request; printable ASCII.
         """
-        lines = [f"HTTP/1.1 {response.status} {response.phrase}\r\n".encode("latin-1")]
+        lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.phrase.encode("latin-1"))]
         known = self._known
-        sniffs = True
+        sniffs = response.status != _SWITCHING
         for name, line, value in response.lines:
             what = known.get(name) or self._learn(name)
-            if what is _Line.KEEP:
+            if what is _KEEP:
                 lines.append(line)
             elif what is _Line.NOSNIFF:
                 sniffs = False
@@ -100,12 +103,11 @@ class ClientHeads:
                 lines.append(_mapped(what, line, value, route, public_origin))
         if rewritten:
             lines.append(b"Cache-Control: no-store\r\n")
+        if sniffs:
+            lines.append(b"X-Content-Type-Options: nosniff\r\n")
         if response.status == _SWITCHING:
             lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-        elif sniffs:
-            lines.append(b"X-Content-Type-Options: nosniff\r\n")
-        lines.append(set_cookies)
-        lines.append(f"X-Request-ID: {request_id}\r\n".encode("ascii"))
+        lines.append(b"%bX-Request-ID: %b\r\n" % (set_cookies, request_id.encode("ascii")))
         return b"".join(lines)
 
     def _learn(self, name: str) -> _Line:

@@ -176,17 +176,14 @@ class Family:
         child.kill()
 
     def _watch(self, slot: Slot, child: Child) -> None:
-        if self._is_watched(child):
+        if not child.control.is_closed:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.control.wants_write else 0)
             self._selector.modify(child.control, wanted, lambda mask: self._converse(slot, child, mask))
 
     def _unwatch(self, child: Child) -> None:
-        if self._is_watched(child):
+        if not child.control.is_closed:
             self._selector.unregister(child.control)
-        child.control.close()
-
-    def _is_watched(self, child: Child) -> bool:
-        return not child.control.is_closed and child.control.fileno() in self._selector.get_map()
+            child.control.close()
 
     def _reap(self, slot: Slot, child: Child) -> None:
         if not child.control.is_closed:

@@ -133,7 +133,7 @@ class FakeUpstream:
 
 def runtime_file(**changes: Any) -> RuntimeFile:
     """Return what a notebook server on port 8888 writes about itself."""
-    values = {"pid": 1, "port": 8888, "base_url": "/", "token": TOKEN, "sock": "", "secure": False}
+    values: dict[str, Any] = {"pid": 1, "port": 8888, "base_url": "/", "token": TOKEN, "sock": "", "secure": False}
     return RuntimeFile(**(values | changes))
 
 
@@ -154,7 +154,7 @@ class Rig:
             numbers={},
             clock=self.clock,
             boot="00000000000000aa",
-            on_change=lambda since: self.keeper.audit_changed(since),
+            on_change=self._audit_changed,
         )
         if "named_token" in changes:
             self.upstream.named_token = changes.pop("named_token")
@@ -191,6 +191,9 @@ class Rig:
     async def run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a call of the store in place of its thread."""
         return call(*args, **kwargs)
+
+    def _audit_changed(self, failing_since_unix: float) -> None:
+        self.keeper.audit_changed(failing_since_unix)
 
     def random_bytes(self, count: int) -> bytes:
         """Return bytes that are the same in every run of a test, and never twice in one."""

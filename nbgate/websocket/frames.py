@@ -106,6 +106,8 @@ class FrameTracker:
             FrameError: At the first frame that breaks RFC 6455 or the cap; `close_code` says how. The tracker is of
                 no further use then, but for `salvaged` and `at_boundary`.
         """
+        if self.closed:
+            return []
         size = len(data)
         if self._remaining > size:
             self._remaining -= size

@@ -3,7 +3,6 @@
 import pytest
 
 from nbgate.errors import ProtocolError
-from nbgate.http import fields as fields_module
 from nbgate.http.head import HeadLimits, HeadParser, WebsocketOffer, find_head_end, judge_partial
 from nbgate.reasons import Reason
 from nbgate.rules.tables import shipped_tables
@@ -24,6 +23,15 @@ def fault(head, limits=None):
     with pytest.raises(ProtocolError) as caught:
         parse(head, limits)
     return caught.value.reason, caught.value.status
+
+
+def first_partial_fault(head, limits):
+    for size in range(len(head)):
+        try:
+            judge_partial(head[:size], limits)
+        except ProtocolError as error:
+            return error.reason, error.status
+    return None
 
 
 def test_forwarded_lines_keep_their_order_and_spelling():
@@ -234,10 +242,7 @@ def test_limits_hold_to_the_byte(lines, outcome):
         assert b"gw.test" == parse(head, limits).fields.host.encode()
         return
     assert outcome == fault(head, limits)
-    with pytest.raises(ProtocolError) as caught:
-        for size in range(len(head)):
-            judge_partial(head[:size], limits)
-    assert outcome == (caught.value.reason, caught.value.status)
+    assert outcome == first_partial_fault(head, limits)
 
 
 def test_a_partial_head_is_judged_from_where_the_last_call_ended():
@@ -275,7 +280,6 @@ def test_an_empty_request_line_is_refused():
     assert (Reason.BAD_REQUEST_LINE, 400) == fault(b"\r\n\r\n")
 
 
-def test_a_block_that_llhttp_reads_otherwise_is_refused(monkeypatch):
-    """Two readers must agree, even where our own check finds nothing."""
-    monkeypatch.setattr(fields_module, "_read_pairs", lambda _: None)
-    assert (Reason.BAD_HEADER, 400) == fault(request())
+def test_a_block_that_llhttp_reads_otherwise_is_refused():
+    """Two readers must agree, even where our own check finds nothing: llhttp takes the tab for part of the coding."""
+    assert (Reason.BAD_HEADER, 400) == fault(request(b"Transfer-Encoding: chunked\t", line=b"POST /x HTTP/1.1"))

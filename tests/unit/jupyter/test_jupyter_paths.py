@@ -96,6 +96,10 @@ def test_what_pages_ask_for_by_themselves_is_no_activity(method: str, path: str,
     assert expected == is_background_poll(method, rest(path))
 
 
+def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
+    assert not any((is_untouched(()), has_data(()), is_message_channel(()), is_background_poll("GET", ())))
+
+
 def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
     for table in (UNTOUCHED, DATA):
         assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]

@@ -194,7 +194,7 @@ async def test_a_worker_that_sends_what_is_no_record_is_replaced(rig):
 async def test_workers_hear_of_a_failing_audit_and_of_its_recovery(rig):
     link = rig.attach()
     rig.sink.broken = True
-    rig.keeper.take_message(next(iter(rig.keeper.workers)), UpstreamSuspect(route="nb"))
+    rig.keeper.take_message(next(iter(rig.keeper.workers)), UpstreamSuspect(route="main"))
     await rig.keeper.watch.look_once()  # records a change, which fails
     since = rig.clock.unix()
     rig.sink.broken = False
@@ -225,7 +225,7 @@ async def test_a_changed_upstream_is_pushed_and_recorded_without_its_token(rig):
     (put,) = link.of(UpstreamPut)
     assert (Condition.GUARDED, TOKEN, 1) == (put.state.condition, put.state.token, put.state.generation)
     (record,) = rig.sink.records("upstream.change")
-    assert ("nb", "guarded") == (record["nbgate.upstream.name"], record["nbgate.upstream.condition"])
+    assert ("main", "guarded") == (record["nbgate.upstream.name"], record["nbgate.upstream.condition"])
     assert TOKEN.encode() not in rig.sink.lines
 
 
@@ -240,7 +240,7 @@ async def test_another_base_url_is_another_route(rig):
 
 async def test_a_suspicion_wakes_the_watch(rig):
     link = rig.attach()
-    link.answer(UpstreamSuspect(route="nb"))
+    link.answer(UpstreamSuspect(route="main"))
     assert rig.keeper.watch.is_suspected
 
 

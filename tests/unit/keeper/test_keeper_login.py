@@ -21,7 +21,7 @@ async def test_a_login_is_stored_and_recorded_durably_before_it_is_told(rig):
     assert (stored,) == rig.state.sessions.all()
     (record,) = rig.sink.records("auth.login")
     assert ("success", "ada", session.label, "192.0.2.7", "r1234567") == (
-        record["event.outcome"] if "event.outcome" in record else "success",
+        record.get("event.outcome", "success"),
         record["user.name"],
         record["nbgate.session.id"],
         record["client.ip"],

@@ -3,7 +3,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nbgate.keeper.probe import Finding, Guard, probe_token, probe_guard
+from nbgate.keeper.probe import Finding, Guard, probe_guard, probe_token
 from nbgate.model.route import Upstream
 
 

@@ -6,7 +6,7 @@ from nbgate.clock import ManualClock
 from nbgate.config.schema import Probe
 from nbgate.errors import StartError
 from nbgate.keeper.probe import Finding, Guard
-from nbgate.keeper.upstreams import HINT_FOR_TOKEN, Look, UpstreamWatch, Watched, look
+from nbgate.keeper.upstreams import HINT_WHEN_UNKNOWN, Look, UpstreamWatch, Watched, look
 from nbgate.model.route import Condition, Upstream
 from nbgate.testing.keeper_parts import TOKEN, FakeUpstream, runtime_file
 
@@ -77,7 +77,7 @@ async def test_the_base_url_of_a_server_that_went_down_is_remembered():
 
 
 async def test_hints_say_what_to_do():
-    assert HINT_FOR_TOKEN == (await look(watched(), make(servers=()).eyes(), None)).hint
+    assert HINT_WHEN_UNKNOWN == (await look(watched(), make(servers=()).eyes(), None)).hint
     opened = await look(watched(), make(guard=Finding(Guard.OPEN, 200)).eyes(), None)
     assert opened.hint.endswith("--allow-open-upstream")
     lost = await look(watched(), make(guard=Finding(Guard.OPEN, 404)).eyes(), None)

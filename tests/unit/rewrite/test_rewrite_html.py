@@ -62,6 +62,7 @@ def test_there_are_pages_of_all_kinds() -> None:
         (b"<p ' data-jupyter-api-token=\"TT\">", b"<p ' data-jupyter-api-token=\"\">"),
         (b'<p =" data-jupyter-api-token="TT">', b'<p =" data-jupyter-api-token="">'),
         (b"<p title='a > b' data-jupyter-api-token=\"TT\">", b"<p title='a > b' data-jupyter-api-token=\"\">"),
+        (b"<p a=><p a= >", b"<p a=><p a= >"),
         (b"<p a= data-jupyter-api-token=x>", b"<p a= data-jupyter-api-token=x>"),
         (b'<body data-ws-url="wss://127.0.0.1:8888/">', b'<body data-ws-url="">'),
         (b'<body data-ws-url="" data-ws-path="terminals/websocket/1">', b'<body data-ws-url="" data-ws-path="terminals/websocket/1">'),
@@ -213,7 +214,7 @@ def test_the_page_streams_while_it_comes() -> None:
 
 
 def test_a_tag_too_long_to_hold_passes_as_it_is_and_the_next_one_is_read() -> None:
-    image = b"<img src='data:image/png;base64," + b"A>" * (MAX_TAG_BYTES // 2) + b"' data-ws-url='kept' x=y z >"
+    image = b"<img src='data:image/png;base64," + b"A>" * MAX_TAG_BYTES + b"' data-ws-url='kept' x=y z >"
     page = image + b"<body data-ws-url='x'>"
     expected = image + b"<body data-ws-url=''>"
     assert expected == rewrite(page)

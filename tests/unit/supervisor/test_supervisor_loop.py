@@ -1,6 +1,7 @@
 """The supervisor with real processes: small scripts in place of keeper and worker."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -235,10 +236,18 @@ def test_a_child_that_breaks_the_protocol_is_killed(supervise, script):
     assert "nbgate: keeper was ended by signal 9 (Killed) before it was ready" in house.said
 
 
-def test_a_child_that_breaks_the_protocol_later_is_killed_and_replaced(supervise):
+def test_a_child_that_breaks_the_protocol_later_is_killed_and_replaced(supervise, tmp_path):
+    gate = tmp_path / "gate"
     house = supervise(
-        worker="control.send(WorkerReady())\nfor _ in heard(): control._sock.send(b'\\xff' * 8)\nforever()"
+        worker=f"""
+        control.send(WorkerReady())
+        while not os.path.exists({str(gate)!r}): pass
+        control._sock.send(b"\\xff" * 8)
+        forever()
+        """
     )
+    house.until_said("listening")
+    gate.touch()
     house.until(lambda: house.family.workers[0].starts == 2)
 
     assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
@@ -263,6 +272,29 @@ def test_what_a_child_said_last_is_heard_before_its_end(supervise):
     house.until(lambda: house.family.workers[0].starts == 2)
 
     assert house.family.workers[0].was_ever_ready
+
+
+def test_what_a_child_said_last_is_heard_even_where_its_end_is_seen_first(supervise):
+    house = supervise(worker="control.send(WorkerReady())\nsys.exit(0)")
+    house.supervisor._converge()
+    (slot,) = house.family.workers
+    child = slot.child
+    assert [child.pidfd] == select.select([child.pidfd], [], [], 20)[0]
+    house.family._reap(slot, child)
+
+    assert slot.was_ever_ready
+    assert child.control.is_closed
+
+
+def test_one_killed_by_what_it_says_is_not_listened_to_any_more(supervise):
+    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
+    house.until_said("listening")
+    keeper = house.family.keeper
+    child = keeper.child
+    house.family._break(child)
+    house.family._break(child)
+    house.family._watch(keeper, child)
+    house.until(lambda: keeper.starts == 2)
 
 
 def test_one_that_does_not_read_is_killed_and_replaced(supervise):
@@ -313,6 +345,7 @@ def test_nothing_can_be_sent_to_one_that_is_about_to_be_replaced(supervise):
     read, write = os.pipe()
 
     assert not house.family.send(house.family.keeper, child, family_module.LinkKeeper(), write)
+    assert not house.family.send(house.family.keeper, child, family_module.LinkKeeper())
     assert b"" == os.read(read, 1)
     os.close(read)
 
@@ -420,8 +453,6 @@ def test_children_die_with_the_supervisor(role):
         pid = int(supervisor.stdout.read())
         pidfd = os.pidfd_open(pid)
         supervisor.kill()
-    import select
-
     assert ([pidfd], [], []) == select.select([pidfd], [], [], 20)
     os.close(pidfd)
 

@@ -1,0 +1,78 @@
+"""The audit events of exchanges and tunnels: which of their facts are recorded; of headers only the user agent."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from nbgate.audit.events import HttpRequest, WebsocketClose, WebsocketOpen, cut
+from nbgate.reasons import Reason
+from nbgate.websocket.frames import FrameTracker
+
+if TYPE_CHECKING:
+    from nbgate.edge.exchange import Exchange
+
+_ABNORMAL_CLOSE = 1006
+_ORDERLY_ENDS = frozenset({None, Reason.CLIENT_GONE, Reason.DRAINING})
+
+
+def record_request(exchange: "Exchange", duration_seconds: float) -> None:
+    """Record a request and its answer."""
+    exchange.worker.outbox.record(
+        HttpRequest,
+        outcome="success" if 0 < exchange.status < HTTPStatus.BAD_REQUEST else "failure",
+        method=exchange.head.method,
+        status=exchange.status,
+        duration_ns=int(duration_seconds * 1e9),
+        request_bytes=exchange.request_bytes,
+        response_bytes=exchange.response_bytes,
+        reason=exchange.reason.value if exchange.reason is not None else UNSET,
+        **_who_and_where(exchange),
+    )
+
+
+def record_open(exchange: "Exchange") -> None:
+    """Record that a websocket was accepted."""
+    exchange.worker.outbox.record(WebsocketOpen, **_who_and_where(exchange))
+
+
+def record_close(
+    exchange: "Exchange",
+    *,
+    duration_seconds: float,
+    close_code: int,
+    up: FrameTracker,
+    down: FrameTracker,
+    reason: Reason | None,
+) -> None:
+    """Record the end of a websocket, with what passed in either direction."""
+    session = exchange.session
+    exchange.worker.outbox.record(
+        WebsocketClose,
+        outcome="success" if reason in _ORDERLY_ENDS else "failure",
+        request_id=exchange.request_id,
+        duration_ns=int(duration_seconds * 1e9),
+        close_code=close_code or _ABNORMAL_CLOSE,
+        request_bytes=up.payload_bytes,
+        response_bytes=down.payload_bytes,
+        frames_in=up.frames,
+        frames_out=down.frames,
+        user=session.user if session is not None else UNSET,
+        session=session.label if session is not None else UNSET,
+        reason=reason.value if reason is not None else UNSET,
+    )
+
+
+def _who_and_where(exchange: "Exchange") -> dict[str, Any]:
+    head, session, client = exchange.head, exchange.session, exchange.connection.client
+    return {
+        "request_id": exchange.request_id,
+        "client_ip": client.address,
+        "client_port": client.port,
+        "host": head.fields.host,
+        "path": cut(head.target.raw_path),
+        "user": session.user if session is not None else UNSET,
+        "session": session.label if session is not None else UNSET,
+        "user_agent": cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,
+        "upstream": exchange.forward.route.name if exchange.forward is not None else UNSET,
+    }

@@ -1,0 +1,224 @@
+"""The request of one exchange on its way up: a connection, the head, the body framed anew, and a second try.
+
+Sends only what the pipeline decided to forward. A request that may have had an effect is never sent twice.
+"""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from nbgate.access.paths import RequestKind
+from nbgate.edge.relay import Relay
+from nbgate.edge.upstream_connection import UpstreamConnection
+from nbgate.errors import ProtocolError
+from nbgate.http.framing import LAST_CHUNK, ChunkedBody, LengthBody, encode_chunk
+from nbgate.model.route import RouteKind
+from nbgate.pipeline.request import SAFE_METHODS
+from nbgate.pipeline.verdict import Forward
+from nbgate.reasons import Reason
+
+if TYPE_CHECKING:
+    from nbgate.edge.exchange import Exchange
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_BODY = b"Content-Length: 0\r\n\r\n"
+_SAYS_NO_BODY = frozenset({"PATCH", "POST", "PUT"})  # RFC 9110 section 8.6
+
+
+class Uplink:
+    """Carries `exchange` to its upstream.
+
+    Attributes:
+        upstream: The connection in use, None before and after.
+        relay: The answer, from the moment the head is sent.
+    """
+
+    def __init__(self, exchange: "Exchange", forward: Forward) -> None:
+        self.exchange = exchange
+        self.forward = forward
+        self.upstream: UpstreamConnection | None = None
+        self.relay: Relay | None = None
+        self._own = forward.route.kind is RouteKind.OWN
+        self._body: ChunkedBody | LengthBody | None = None
+
+    def start(self) -> None:
+        """Send the request on a kept connection, or on a new one."""
+        exchange = self.exchange
+        head = exchange.head
+        if exchange.wants_body:
+            length = head.fields.content_length
+            if self._own and length is not None and length > exchange.policy.limits.own_body_bytes:
+                exchange.refuse(Reason.BODY_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                return
+            if head.wants_continue and not exchange.connection.buffer:
+                exchange.connection.write(_CONTINUE)
+            self._body = ChunkedBody(strict=True) if head.fields.chunked else LengthBody(length or 0)
+            exchange.connection.expect_body()
+        kept = None
+        if exchange.kind is not RequestKind.WEBSOCKET:
+            kept = exchange.worker.pool.take(self.forward.route.upstream)
+        if kept is not None:
+            self._send(kept)
+        else:
+            self._begin_connecting()
+
+    # connecting
+
+    def _begin_connecting(self) -> None:
+        self.exchange.connection.hold("connecting")
+        self.exchange.worker.spawn(self._connect())
+
+    async def _connect(self) -> None:
+        exchange = self.exchange
+        try:
+            upstream = await exchange.worker.pool.connect(self.forward.route.upstream, exchange.policy.limits)
+        except TimeoutError:
+            self._connect_failed(Reason.UPSTREAM_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
+            return
+        except OSError:
+            self._connect_failed(Reason.UPSTREAM_REFUSED, HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        if exchange.is_done:
+            upstream.abort()
+            return
+        exchange.connection.guarded(self._send, upstream)
+        exchange.connection.release("connecting")
+
+    def _connect_failed(self, reason: Reason, status: HTTPStatus) -> None:
+        exchange = self.exchange
+        if exchange.is_done:
+            return
+        exchange.suspect()
+        exchange.connection.release("connecting")
+        exchange.connection.guarded(exchange.fail, Reason.KEEPER_UNAVAILABLE if self._own else reason, status)
+
+    # sending
+
+    def _send(self, upstream: UpstreamConnection) -> None:
+        """Send the head, framed anew, and as much of the body as is here."""
+        exchange = self.exchange
+        self.upstream = upstream
+        upstream.user = self
+        self.relay = Relay(exchange)
+        head = self.forward.upstream_head
+        if self._body is None:
+            self._await_answer()
+            upstream.write(head + (_NO_BODY if exchange.head.method in _SAYS_NO_BODY else b"\r\n"))
+            return
+        length = exchange.head.fields.content_length
+        framing = b"Transfer-Encoding: chunked\r\n\r\n" if length is None else b"Content-Length: %d\r\n\r\n" % length
+        body, exchange.connection.buffer = exchange.connection.buffer, b""
+        try:
+            encoded = self._decode(self._body, body)
+        except ProtocolError as error:
+            self._broken(error)
+            return
+        upstream.write(head + framing + encoded)
+
+    def client_data(self, data: bytes) -> None:
+        """Take bytes of the request body."""
+        if self.upstream is None or self._body is None:  # still connecting: reading is held, this was under way
+            self.exchange.connection.buffer += data
+            return
+        try:
+            encoded = self._decode(self._body, data)
+        except ProtocolError as error:
+            self._broken(error)
+            return
+        if encoded:
+            self.upstream.write(encoded)
+
+    def _decode(self, body: ChunkedBody | LengthBody, data: bytes) -> bytes:
+        """Take the client's framing off and put ours on."""
+        exchange = self.exchange
+        payload, rest, finished = body.feed(data)
+        exchange.request_bytes += len(payload)
+        if self._own and exchange.request_bytes > exchange.policy.limits.own_body_bytes:
+            raise ProtocolError(Reason.BODY_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if finished:
+            exchange.wants_body = False
+            exchange.connection.expect_nothing()
+            self._await_answer()
+            exchange.connection.buffer = rest
+            if rest:
+                exchange.connection.hold("behind")
+        else:
+            exchange.connection.expect_body()
+        if not exchange.head.fields.chunked:
+            return payload
+        return encode_chunk(payload) + (LAST_CHUNK if finished else b"")
+
+    def _await_answer(self) -> None:
+        """From here, and not while the client still sends, the upstream's time to answer runs."""
+        exchange = self.exchange
+        if self.relay is not None and not self.relay.has_begun:
+            exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_answer_seconds
+
+    def body_late(self) -> None:
+        """End the exchange: the body paused for too long."""
+        self._broken(ProtocolError(Reason.BODY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT))
+
+    def _broken(self, error: ProtocolError) -> None:
+        """A body that breaks its framing: the upstream must not take what came for the whole."""
+        self.exchange.body_broken(error, answered=self.relay is not None and self.relay.has_begun)
+
+    # what the upstream's connection says
+
+    def upstream_data(self, data: bytes) -> None:
+        """Take bytes of the upstream."""
+        self.exchange.connection.guarded(self._take, data)
+
+    def _take(self, data: bytes) -> None:
+        if self.exchange.tunnel is not None:
+            self.exchange.tunnel.upstream_data(data)
+        elif self.relay is not None and not self.exchange.is_done:
+            self.relay.take(data)
+
+    def upstream_lost(self) -> None:
+        """Take note that the upstream's connection is gone."""
+        self.exchange.connection.guarded(self._lost)
+
+    def _lost(self) -> None:
+        exchange, upstream = self.exchange, self.upstream
+        self.upstream = None
+        if exchange.tunnel is not None:
+            exchange.tunnel.upstream_lost()
+        elif exchange.is_done or self.relay is None:
+            return
+        elif self.relay.has_begun:
+            self.relay.end_of_upstream()
+        elif upstream is not None and upstream.reused and self._may_retry(self.relay):
+            self.relay = None
+            self._begin_connecting()
+        else:
+            exchange.suspect()
+            exchange.fail(Reason.UPSTREAM_LOST, HTTPStatus.BAD_GATEWAY)
+
+    def _may_retry(self, relay: Relay) -> bool:
+        """The kept connection was stale: no byte of an answer came, asking twice changes nothing (RFC 9110 9.2.2)."""
+        head = self.exchange.head
+        return head.method in SAFE_METHODS and not head.has_body and not relay.has_bytes
+
+    def upstream_full(self, *, full: bool) -> None:
+        """Stop or go on reading from the client."""
+        if full:
+            self.exchange.connection.hold("upstream")
+        else:
+            self.exchange.connection.release("upstream")
+
+    def client_full(self, *, full: bool) -> None:
+        """Stop or go on reading from the upstream."""
+        if self.upstream is not None:
+            if full:
+                self.upstream.pause_reading()
+            else:
+                self.upstream.resume_reading()
+
+    def let_go(self, *, reusable: bool) -> None:
+        """Give the connection back, or end it when its exchange was not written and read to the end."""
+        upstream, self.upstream = self.upstream, None
+        if upstream is None:
+            return
+        if reusable and not self.exchange.wants_body:
+            self.exchange.worker.pool.give_back(upstream)
+        else:
+            upstream.abort()

@@ -1,0 +1,134 @@
+"""The data folder of one gateway: who holds it, and the secrets that lie in it.
+
+Makes what is missing, 0700 and 0600; repairs nothing and reads no secret that somebody else may have read.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from nbgate.crypto.tokens import KEY_BYTES, new_control_key
+from nbgate.errors import ExitCode, StartError
+from nbgate.files import make_private_folder, open_private, sync_folder
+
+LOCK: Final = "lock"
+CONTROL_KEY: Final = "control.key"
+LOCK_WAIT_SECONDS: Final = 2.0
+_LOCK_POLL_SECONDS: Final = 0.05
+_MAX_LOCK_BYTES: Final = 64
+
+RandomBytes = Callable[[int], bytes]
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the data folder unless it is there.
+
+    Raises:
+        StartError: It cannot be made (73), or belongs to or is open to somebody else (77).
+    """
+    try:
+        make_private_folder(path)
+        make_private_folder(path / "keys")
+    except PermissionError as error:
+        raise StartError(
+            f"the data folder cannot be used: {error}",
+            hint="choose another with --data-dir, or correct its owner and mode",
+            exit_code=ExitCode.PERMISSION,
+        ) from error
+    except OSError as error:
+        raise StartError(
+            f"cannot make the data folder {path}: {(error.strerror or str(error)).lower()}",
+            hint="choose another with --data-dir",
+            exit_code=ExitCode.CANNOT_CREATE,
+        ) from error
+
+
+@contextmanager
+def held(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[bool]:
+    """Hold the data folder until the block ends; the kernel lets go of it when this process ends, however it ends.
+
+    A command that changes the store while no gateway runs holds it for a moment: that is waited for. Gives True if the
+    one who held it last was a child of our own parent: then this keeper replaces one that died.
+
+    Raises:
+        StartError: Another process holds it (75).
+    """
+    descriptor = open_private(folder / LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        _lock(descriptor, folder, wait_seconds)
+        parent = str(os.getppid())
+        before = os.pread(descriptor, _MAX_LOCK_BYTES, 0).decode("ascii", errors="replace").split("\n")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n{parent}\n".encode(), 0)
+        yield before[1:2] == [parent]
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                pid = os.pread(descriptor, _MAX_LOCK_BYTES, 0).decode("ascii", errors="replace").split("\n")[0]
+                raise StartError(
+                    f"another nbgate (process {pid}) uses {folder}",
+                    hint="end it, or give this one a folder of its own with --data-dir",
+                    exit_code=ExitCode.TRY_AGAIN,
+                ) from None
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return
+
+
+def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
+    """Return the 32 bytes of `keys/NAME.key`, made at the first start.
+
+    Raises:
+        StartError: It cannot be read, or is damaged (78).
+    """
+    path = folder / "keys" / f"{name}.key"
+    try:
+        if not path.exists():
+            _write(path, random_bytes(KEY_BYTES).hex())
+        key = bytes.fromhex(_read(path))
+    except (OSError, ValueError) as error:
+        raise StartError(f"the key {path} cannot be read: {error}", exit_code=ExitCode.CONFIGURATION) from error
+    if len(key) != KEY_BYTES:
+        raise StartError(
+            f"the key {path} is damaged",
+            hint="remove it: a new one is made, and upstream cookies and open forms end",
+            exit_code=ExitCode.CONFIGURATION,
+        )
+    return key
+
+
+def write_control_key(folder: Path, random_bytes: RandomBytes) -> str:
+    """Make the control key of this run, for commands of the same user to read."""
+    key = new_control_key(random_bytes(KEY_BYTES))
+    _write(folder / CONTROL_KEY, key)
+    return key
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file or none: who reads meanwhile sees the older one."""
+    newer = path.with_suffix(".new")
+    newer.unlink(missing_ok=True)
+    descriptor = open_private(newer, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    newer.replace(path)
+    sync_folder(path.parent)
+
+
+def _read(path: Path) -> str:
+    with os.fdopen(open_private(path, os.O_RDONLY), encoding="ascii") as file:
+        return file.read(4 * KEY_BYTES).strip()

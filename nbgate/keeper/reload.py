@@ -1,0 +1,107 @@
+"""Put a changed configuration into force, or say what is wrong with it and change nothing.
+
+Everything is read and tested before anything is used: options, certificate and key, rules. What cannot change while
+sockets are open and the store is held is named, not half applied.
+"""
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from nbgate.audit.events import ConfigLoaded
+from nbgate.config.schema import Config
+from nbgate.errors import NbgateError
+from nbgate.http.headers import HeaderTables
+from nbgate.keeper.audit import AuditLog
+from nbgate.keeper.keeper import Keeper
+from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Upstream
+
+NEEDS_RESTART: Final = (
+    "allow_open_upstream",
+    "data_dir",
+    "ip",
+    "log_level",
+    "login",
+    "port",
+    "probe",
+    "upstream",
+    "upstream_token_file",
+    "workers",
+)
+
+
+class Fresh(Struct, frozen=True, kw_only=True):
+    """A configuration that was read and tested as a whole; `fingerprint` is the certificate's SHA-256."""
+
+    config: Config
+    upstream: Upstream
+    base_url: str
+    tables: HeaderTables
+    material: TlsMaterial
+    fingerprint: str
+
+
+class Reloader:
+    """Loads the configuration anew when somebody asks.
+
+    Args:
+        keeper: Whose configuration it is.
+        load: Reads and tests everything; raises a `NbgateError` that says what is wrong.
+        audit: Where it is recorded, whoever asked and however it ended.
+        on_loaded: Called with what is in force now.
+    """
+
+    def __init__(
+        self, keeper: Keeper, load: Callable[[], Fresh], audit: AuditLog, on_loaded: Callable[[Fresh], None]
+    ) -> None:
+        self._keeper = keeper
+        self._load = load
+        self._audit = audit
+        self._on_loaded = on_loaded
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self, actor: str) -> dict[str, Any]:
+        """Load and apply; return what an operator wants to know.
+
+        Raises:
+            NbgateError: Something is wrong with the new configuration; the old one stays in force.
+        """
+        async with self._one_at_a_time:
+            try:
+                fresh = await asyncio.to_thread(self._load)
+            except NbgateError as error:
+                await self._record(f"refused: {error.public}", actor, outcome="failure")
+                raise
+            waiting = [name for name in NEEDS_RESTART if _differs(name, self._keeper.config, fresh.config)]
+            in_force = msgspec.structs.replace(
+                fresh.config, **{name: getattr(self._keeper.config, name) for name in waiting}
+            )
+            version = self._keeper.apply(in_force, fresh.material, fresh.tables)
+            self._on_loaded(fresh)
+            await self._record(f"version {version} in force", actor, sha256_hex=config_sha256(in_force))
+            return {"version": version, "needs_restart": waiting}
+
+    async def _record(self, message: str, actor: str, *, outcome: str = "success", sha256_hex: str = "") -> None:
+        await self._audit.append_durable(
+            ConfigLoaded(
+                **self._audit.stamp(),
+                outcome=outcome,
+                message=message,
+                config_sha256=sha256_hex or UNSET,
+                actor=actor,
+            )
+        )
+
+
+def config_sha256(config: Config) -> str:
+    """Return what names this configuration in the audit."""
+    return sha256(msgspec.json.encode(config, order="sorted")).hexdigest()
+
+
+def _differs(name: str, old: Config, new: Config) -> bool:
+    return bool(getattr(old, name) != getattr(new, name))

@@ -1,0 +1,91 @@
+"""How everything is, for `nbgate status`: one value that JSON can hold, and no secret in it."""
+
+from typing import Any
+
+from nbgate import __version__
+from nbgate.audit.events import timestamp
+from nbgate.clock import Clock
+from nbgate.keeper.audit_writer import AuditWriter
+from nbgate.keeper.children import Children
+from nbgate.keeper.keeper import Keeper
+from nbgate.keeper.workers import Worker
+from nbgate.link.messages import ChildEvent
+
+
+class StatusBoard:
+    """Collects what `nbgate status` shows."""
+
+    def __init__(self, keeper: Keeper, children: Children, audit: AuditWriter, clock: Clock) -> None:
+        self._keeper = keeper
+        self._children = children
+        self._audit = audit
+        self._clock = clock
+        self._started_unix = clock.unix()
+        self.urls: tuple[str, ...] = ()
+        self.fingerprint = ""
+
+    async def show(self) -> dict[str, Any]:
+        """Return the state of the gateway."""
+        users = await self._keeper.accounts.all()
+        return {
+            "version": __version__,
+            "ready": self._keeper.is_ready(),
+            "keeper_started": timestamp(self._started_unix),
+            "listening": list(self.urls),
+            "certificate_sha256": self.fingerprint,
+            "policy_version": self._keeper.version,
+            "users": len(users),
+            "sessions": len(self._keeper.live),
+            "processes": self._processes(),
+            "upstreams": [self._upstream()],
+            "audit": {
+                "failing_since": _maybe_time(self._audit.failing_since_unix),
+                "segment": self._audit.segment,
+                "next_seq": self._audit.next_seq,
+            },
+        }
+
+    def _processes(self) -> list[dict[str, Any]]:
+        linked = {worker.id: worker for worker in self._keeper.workers}
+        return [_process(event, linked.get(event.worker)) for event in self._children.running()]
+
+    def _upstream(self) -> dict[str, Any]:
+        watch = self._keeper.watch
+        return {
+            "name": watch.state.route,
+            "address": str(watch.watched.upstream),
+            "base_url": "" if watch.found is None else watch.found.base_url,
+            "condition": watch.state.condition.value,
+            "since": timestamp(watch.state.since_unix),
+            "hint": "" if watch.found is None else watch.found.hint,
+        }
+
+
+def _process(event: ChildEvent, worker: Worker | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "role": event.role,
+        "pid": event.pid,
+        "started": timestamp(event.at_unix),
+        "restarts": event.restarts,
+    }
+    if event.worker:
+        shown |= _worker(event.worker, worker)
+    return shown
+
+
+def _worker(number: int, worker: Worker | None) -> dict[str, Any]:
+    hello = None if worker is None else worker.hello
+    status = None if worker is None else worker.status
+    return {
+        "worker": number,
+        "linked": hello is not None,
+        "confinement": [] if hello is None else list(hello.confinement),
+        "accepting": status is not None and status.accepting,
+        "connections": 0 if status is None else status.connections,
+        "websockets": 0 if status is None else status.websockets,
+        "requests": 0 if status is None else status.requests,
+    }
+
+
+def _maybe_time(unix: float) -> str | None:
+    return timestamp(unix) if unix else None

@@ -1,0 +1,109 @@
+import fcntl
+import multiprocessing
+import os
+import stat
+
+import pytest
+
+from nbgate.errors import ExitCode, StartError
+from nbgate.keeper import folder as subject
+from nbgate.keeper.folder import held, load_key, prepare_folder, write_control_key
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "data"
+    prepare_folder(path)
+    return path
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_folder_is_made_for_this_user_alone(folder):
+    assert (0o700, 0o700) == (mode(folder), mode(folder / "keys"))
+    prepare_folder(folder)
+
+
+def test_a_folder_that_is_open_to_others_is_refused(tmp_path):
+    tmp_path.chmod(0o755)
+    with pytest.raises(StartError) as caught:
+        prepare_folder(tmp_path)
+    assert ExitCode.PERMISSION == caught.value.exit_code
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartError) as caught:
+        prepare_folder(tmp_path / "file" / "data")
+    assert (ExitCode.CANNOT_CREATE, True) == (caught.value.exit_code, "not a directory" in caught.value.public)
+
+
+def test_only_one_holds_the_folder(folder):
+    with held(folder), pytest.raises(StartError) as caught, held(folder, wait_seconds=0.0):
+        pass
+    assert ExitCode.TRY_AGAIN == caught.value.exit_code
+    assert f"another nbgate (process {os.getpid()})" in caught.value.public
+    with held(folder):
+        pass
+
+
+def test_who_holds_it_for_a_moment_is_waited_for(folder, monkeypatch):
+    first = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    monkeypatch.setattr(subject.time, "sleep", lambda seconds: fcntl.flock(first, fcntl.LOCK_UN))
+    with held(folder):
+        pass
+    os.close(first)
+
+
+def hold_in_child(path, answers):
+    with held(path) as replaces:
+        answers.put(replaces)
+
+
+def test_a_keeper_knows_whether_it_replaces_one_of_the_same_supervisor(folder):
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    for expected in (False, True):
+        child = context.Process(target=hold_in_child, args=(folder, answers))
+        child.start()
+        child.join()
+        assert expected is answers.get()
+    with held(folder) as replaces:  # another parent: a new gateway
+        assert replaces is False
+
+
+def test_a_key_is_made_once_and_kept(folder):
+    key = load_key(folder, "forms", os.urandom)
+    assert (32, key) == (len(key), load_key(folder, "forms", os.urandom))
+    assert 0o600 == mode(folder / "keys" / "forms.key")
+    assert key != load_key(folder, "cookies", os.urandom)
+
+
+@pytest.mark.parametrize("content", ["", "00", "zz" * 32, "00" * 33])
+def test_a_damaged_key_is_refused(folder, content):
+    path = folder / "keys" / "forms.key"
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(StartError) as caught:
+        load_key(folder, "forms", os.urandom)
+    assert ExitCode.CONFIGURATION == caught.value.exit_code
+
+
+def test_a_key_that_others_may_read_is_refused(folder):
+    load_key(folder, "forms", os.urandom)
+    (folder / "keys" / "forms.key").chmod(0o644)
+    with pytest.raises(StartError, match="cannot be read"):
+        load_key(folder, "forms", os.urandom)
+
+
+def test_the_control_key_is_new_at_every_start(folder):
+    one = write_control_key(folder, os.urandom)
+    (folder / "control.new").write_text("left by one that was killed")
+    two = write_control_key(folder, os.urandom)
+    assert one != two
+    assert f"{two}\n" == (folder / "control.key").read_text()
+    assert 0o600 == mode(folder / "control.key")
+    assert not (folder / "control.new").exists()

@@ -1,0 +1,75 @@
+import pytest
+
+from nbgate.config.schema import Config, Sessions
+from nbgate.errors import AuditError, ConfigError, Problem
+from nbgate.http.headers import make_tables
+from nbgate.keeper.reload import Fresh, Reloader, config_sha256
+from nbgate.link.messages import Snapshot
+from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Upstream
+
+TABLES = make_tables(methods=frozenset({"GET", "POST"}))
+
+
+def fresh(**changes):
+    return Fresh(
+        config=Config(**changes),
+        upstream=Upstream(host="localhost", port=8888),
+        base_url="",
+        tables=TABLES,
+        material=TlsMaterial(chain_pem=b"newer", key_pem=b"key"),
+        fingerprint="ab",
+    )
+
+
+def reloader(rig, load):
+    loaded = []
+    return Reloader(rig.keeper, load, rig.audit, loaded.append), loaded
+
+
+async def test_a_good_configuration_reaches_every_worker_and_is_recorded(rig):
+    link = rig.attach()
+    new = fresh(sessions=Sessions(idle_seconds=60.0))
+    subject, loaded = reloader(rig, lambda: new)
+    assert {"version": 2, "needs_restart": []} == await subject.reload("uid:0 root")
+    snapshot = link.of(Snapshot)[-1]
+    assert (2, b"newer", TABLES) == (snapshot.version, snapshot.tls.chain_pem, snapshot.tables)
+    assert (60.0, [new]) == (rig.keeper.live.idle_seconds, loaded)
+    (record,) = rig.sink.records("config.loaded")
+    assert ("version 2 in force", "uid:0 root", config_sha256(new.config)) == (
+        record["message"],
+        record["nbgate.actor"],
+        record["nbgate.config.sha256"],
+    )
+
+
+async def test_what_cannot_change_while_running_is_named_and_left(rig):
+    subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*"))
+    assert ["ip", "port"] == (await subject.reload("a"))["needs_restart"]
+    assert (8443, "127.0.0.1") == (rig.keeper.config.port, rig.keeper.config.ip)
+
+
+async def test_a_bad_configuration_changes_nothing_says_so_and_is_recorded(rig):
+    link = rig.attach()
+
+    def load():
+        raise ConfigError((Problem("nbgate.toml:3", "unknown option"),))
+
+    subject, loaded = reloader(rig, load)
+    with pytest.raises(ConfigError):
+        await subject.reload("uid:0 root")
+    assert (1, []) == (len(link.of(Snapshot)), loaded)
+    (record,) = rig.sink.records("config.loaded")
+    assert ("failure", "refused: nbgate.toml:3: unknown option") == (record["event.outcome"], record["message"])
+
+
+async def test_a_reload_that_cannot_be_recorded_says_so(rig):
+    subject, _ = reloader(rig, fresh)
+    rig.sink.broken = True
+    with pytest.raises(AuditError):
+        await subject.reload("a")
+
+
+def test_a_configuration_has_one_name():
+    assert config_sha256(Config()) == config_sha256(Config())
+    assert config_sha256(Config()) != config_sha256(Config(port=1))
