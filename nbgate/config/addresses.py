@@ -18,7 +18,7 @@ _EXAMPLES = "for example localhost:8888 or http://localhost:8888/base/"
 
 
 class AddressError(ValueError):
-    """What is wrong with an address, and in `hint` what to write instead; never repeats a query, it may hold a token."""
+    """What is wrong with an address, and in `hint` what to write instead. Repeats no query: it may hold a token."""
 
     def __init__(self, text: str, hint: str) -> None:
         super().__init__(text)

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from nbgate.config.lines import dotted
 from nbgate.config.schema import Config
 
 
@@ -44,7 +45,7 @@ def _leaves(table: type[Struct], prefix: str) -> Iterator[tuple[str, Any]]:
 def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Go through the values of nested tables with their dotted keys; an unknown table is a value."""
     for name, value in table.items():
-        key = prefix + name
+        key = dotted(prefix, name)
         if isinstance(value, Mapping) and key in _tables():
             yield from flatten(value, f"{key}.")
         else:

@@ -126,9 +126,9 @@ def _flag_values(source: Source) -> dict[str, _Value]:
 
 def _judge(key: str, value: Any) -> Finding | None:
     finding = judge_option(key, value)
-    if finding is None and value != "":
+    if finding is None:
         try:
-            if key == "upstream":
+            if key == "upstream" and value:
                 parse_upstream(value)
             elif key == "ip":
                 parse_listen_ip(value)

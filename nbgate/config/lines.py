@@ -29,6 +29,12 @@ def lines_of(text: str) -> dict[str, int]:
 
 def _keys(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, value in table.items():
-        yield prefix + name
+        key = dotted(prefix, name)
+        yield key
         if isinstance(value, dict):
-            yield from _keys(value, f"{prefix}{name}.")
+            yield from _keys(value, f"{key}.")
+
+
+def dotted(prefix: str, name: str) -> str:
+    """Return the dotted key of `name` in the table `prefix`; a name that itself has a dot keeps its quotes."""
+    return f'{prefix}"{name}"' if "." in name else prefix + name

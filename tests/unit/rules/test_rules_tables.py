@@ -1,8 +1,10 @@
 """The shipped tables, and what a table must look like to be loaded."""
 
+import msgspec
 import pytest
 
 from nbgate.errors import ConfigError
+from nbgate.http.headers import HeaderTables
 from nbgate.resources import data_path
 from nbgate.rules.tables import FILES, load_tables, shipped_tables
 
@@ -124,6 +126,10 @@ def test_headers_that_would_rule_the_browser_never_reach_it(name):
 )
 def test_headers_that_pages_need_reach_the_browser(name):
     assert not SHIPPED.strips_response(name)
+
+
+def test_the_tables_survive_the_link_to_a_worker():
+    assert SHIPPED == msgspec.msgpack.decode(msgspec.msgpack.encode(SHIPPED), type=HeaderTables)
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,0 +1,143 @@
+"""Open what a keeper owns in its data folder, and make the keeper of it; close all of it afterwards, in order.
+
+Names the concrete store, audit and authenticator. It serves nothing and speaks to no other process.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from nbgate import __version__
+from nbgate.authenticators.hash_queue import HashQueue
+from nbgate.authenticators.local import LocalAuthenticator
+from nbgate.clock import Clock
+from nbgate.config.schema import Config
+from nbgate.crypto.passwords import SALT_BYTES, HashParameters, decoy_hash
+from nbgate.jupyter.runtime_files import RuntimeFile
+from nbgate.keeper.audit_start import open_audit
+from nbgate.keeper.audit_writer import AuditWriter
+from nbgate.keeper.discovery import find_servers, load_token, runtime_folders
+from nbgate.keeper.folder import held, load_key, prepare_folder
+from nbgate.keeper.keeper import Keeper, KeeperParts
+from nbgate.keeper.probe import probe_guard, probe_token
+from nbgate.keeper.reload import Fresh
+from nbgate.keeper.upstreams import Eyes
+from nbgate.model.keys import SealingKey
+from nbgate.model.route import Upstream
+from nbgate.reasons import Reason
+from nbgate.stores.sqlite import open_state
+from nbgate.stores.thread import StoreThread
+
+PAGES_SOCKET: Final = "pages.sock"
+_DECOY_BYTES: Final = SALT_BYTES + 32
+
+
+class Opened(Struct, frozen=True):
+    """A keeper that owns its folder; `replaces` says that it takes the place of one that died."""
+
+    keeper: Keeper
+    audit: AuditWriter
+    replaces: bool
+
+
+@asynccontextmanager
+async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], None]) -> AsyncIterator[Opened]:
+    """Give a started keeper for this configuration.
+
+    Args:
+        fresh: The configuration, read and tested.
+        clock: Where time is read.
+        kill: Has a worker replaced: `kill(worker_id, pid, reason)`.
+
+    Raises:
+        StartError: The data folder is held by another process or cannot be used.
+        StoreError: The state is damaged.
+        AuditError: The audit is damaged or cannot be written.
+    """
+    config, folder = fresh.config, Path(fresh.config.data_dir)
+    parameters = HashParameters(memory_kib=config.login.memory_kib, time_cost=config.login.time_cost)
+    prepare_folder(folder)
+    async with AsyncExitStack() as stack:
+        replaces = stack.enter_context(held(folder))
+        decoy = asyncio.ensure_future(asyncio.to_thread(decoy_hash, os.urandom(_DECOY_BYTES), parameters))
+        state = open_state(folder / "state.db")
+        stack.callback(state.close)
+        store = StoreThread()
+        stack.callback(store.close)
+        hashes = HashQueue(
+            at_once=config.login.hashes_at_once, waiting=config.login.queue, wait_seconds=config.login.queue_seconds
+        )
+        stack.callback(hashes.close)
+        listeners: list[Callable[[float], None]] = []
+
+        def audit_changed(failing_since_unix: float) -> None:
+            for listener in listeners:  # none until there is a keeper
+                listener(failing_since_unix)
+
+        audit = open_audit(
+            folder / "audit",
+            clock=clock,
+            boot=secrets.token_hex(8),
+            random=os.urandom(32),
+            version=__version__,
+            on_change=audit_changed,
+        )
+        stack.push_async_callback(audit.close)
+        authenticator = LocalAuthenticator(
+            users=state.users,
+            in_store=store.run,
+            hashes=hashes,
+            parameters=parameters,
+            decoy=await decoy,
+            random_bytes=os.urandom,
+        )
+        keeper = Keeper(
+            KeeperParts(
+                state=state,
+                in_store=store.run,
+                authenticator=authenticator,
+                hashes=hashes,
+                parameters=parameters,
+                audit=audit,
+                clock=clock,
+                random_bytes=os.urandom,
+                eyes=real_eyes(config),
+                kill=kill,
+                config=config,
+                upstream=fresh.upstream,
+                base_url=fresh.base_url,
+                tables=fresh.tables,
+                material=fresh.material,
+                sealing_keys=(SealingKey(id=0, secret=load_key(folder, "cookies", os.urandom)),),
+                form_key=load_key(folder, "forms", os.urandom),
+                own_socket=str(folder / PAGES_SOCKET),
+            )
+        )
+        listeners.append(keeper.audit_changed)
+        stack.callback(keeper.workers.close)
+        await keeper.start()
+        yield Opened(keeper, audit, replaces)
+
+
+def real_eyes(config: Config) -> Eyes:
+    """Return eyes that look at this machine: its files, its sockets."""
+    folders = runtime_folders(os.environ, Path.home())
+
+    async def servers(upstream: Upstream) -> tuple[RuntimeFile, ...]:
+        return await asyncio.to_thread(find_servers, upstream, folders)
+
+    async def named_token() -> str:
+        return await asyncio.to_thread(load_token, Path(config.upstream_token_file))
+
+    return Eyes(
+        servers=servers,
+        guard=probe_guard,
+        token=probe_token,
+        named_token=named_token if config.upstream_token_file else None,
+    )

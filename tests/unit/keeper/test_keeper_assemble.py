@@ -1,0 +1,89 @@
+import json
+import os
+
+import pytest
+
+from nbgate.clock import ManualClock
+from nbgate.config.schema import Config, Login
+from nbgate.errors import ExitCode, StartError, StoreError
+from nbgate.http.headers import make_tables
+from nbgate.keeper.assemble import opened, real_eyes
+from nbgate.keeper.login import LoginAttempt
+from nbgate.keeper.reload import Fresh
+from nbgate.link.messages import AuditState
+from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Condition, Upstream
+from nbgate.testing.keeper_parts import PASSWORD, FakeLink
+
+
+def fresh(folder, **changes):
+    config = Config(data_dir=str(folder), login=Login(memory_kib=8192, time_cost=1), **changes)
+    return Fresh(
+        config=config,
+        upstream=Upstream(host="127.0.0.1", port=1),
+        base_url="",
+        tables=make_tables(methods=frozenset({"GET"})),
+        material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
+        fingerprint="",
+    )
+
+
+def nobody(worker, pid, reason):
+    raise AssertionError
+
+
+async def test_sessions_and_keys_outlive_the_process(tmp_path):
+    clock = ManualClock()
+    async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
+        await parts.keeper.accounts.add("ada", PASSWORD, "a")
+        session, _ = await parts.keeper.log_in(
+            LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r")
+        )
+        before = parts.keeper.snapshot(0)
+        form_key = parts.keeper.form_key
+    async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
+        after = parts.keeper.snapshot(0)
+        assert (session,) == after.sessions
+        assert (before.sealing_keys, form_key) == (after.sealing_keys, parts.keeper.form_key)
+        assert str(tmp_path / "data" / "pages.sock") == after.routes[1].upstream.path
+        assert Condition.DOWN == (await parts.keeper.watch.look_once()).condition
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077]
+
+
+async def test_two_keepers_never_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("nbgate.keeper.folder.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("nbgate.keeper.folder.time.monotonic", iter(range(0, 1000, 10)).__next__)
+    async with opened(fresh(tmp_path / "data"), ManualClock(), nobody):
+        with pytest.raises(StartError) as caught:
+            async with opened(fresh(tmp_path / "data"), ManualClock(), nobody):
+                pass
+    assert ExitCode.TRY_AGAIN == caught.value.exit_code
+
+
+async def test_a_damaged_state_is_refused(tmp_path):
+    async with opened(fresh(tmp_path / "data"), ManualClock(), nobody):
+        pass
+    (tmp_path / "data" / "state.db").write_bytes(os.urandom(8192))
+    with pytest.raises(StoreError):
+        async with opened(fresh(tmp_path / "data"), ManualClock(), nobody):
+            pass
+
+
+async def test_workers_hear_of_a_failing_audit(tmp_path):
+    async with opened(fresh(tmp_path / "data"), ManualClock(), nobody) as parts:
+        link = FakeLink()
+        parts.keeper.attach_worker(1, 10, link)
+        parts.audit._on_change(5.0)
+        assert [AuditState(failing_since_unix=5.0)] == link.of(AuditState)
+
+
+async def test_eyes_look_at_this_machine(tmp_path, monkeypatch):
+    (tmp_path / "jpserver-1.json").write_text(json.dumps({"pid": os.getpid(), "port": 8888, "token": "t"}))
+    (tmp_path / "jpserver-1.json").chmod(0o600)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    eyes = real_eyes(Config())
+    assert ["t"] == [file.token for file in await eyes.servers(Upstream(host="127.0.0.1", port=8888))]
+    assert eyes.named_token is None
+    (tmp_path / "token").write_text("named")
+    (tmp_path / "token").chmod(0o600)
+    assert "named" == await real_eyes(Config(upstream_token_file=str(tmp_path / "token"))).named_token()
