@@ -6,10 +6,10 @@ Pure. Knows keys and types, not where a value came from.
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from nbgate.config.lines import dotted
 from nbgate.config.schema import Config
@@ -63,8 +63,14 @@ def judge_option(key: str, value: Any) -> Finding | None:
         msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         text = str(error)
-        return Finding(key, text[:1].lower() + text[1:])
+        return Finding(key, text[:1].lower() + text[1:], _what_it_is(kind))
     return None
+
+
+def _what_it_is(kind: Any) -> str:
+    """Return the option's own documentation, as a hint."""
+    (described,) = (note.description for note in get_args(kind)[1:] if isinstance(note, Meta) and note.description)
+    return f"{described[:1].lower()}{described[1:].rstrip('.')}"
 
 
 def _meant(key: str) -> str:

@@ -67,7 +67,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ip: Annotated[str, Meta(description="Address to listen on; * for all.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")] = 8443
     data_dir: Annotated[str, Meta(description="Folder for everything nbgate writes.")] = ""
-    workers: Annotated[int | Literal["auto"], Meta(description="Worker processes, or auto for one per core.")] = 1
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=256)] | Literal["auto"],
+        Meta(description="Worker processes, or auto for one per core."),
+    ] = 1
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level of messages on stderr.")
     ] = "info"

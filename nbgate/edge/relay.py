@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nbgate.access.paths import RequestKind
 from nbgate.errors import UpstreamProtocolError
 from nbgate.http.framing import LAST_CHUNK, Body, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
+from nbgate.http.head import find_head_end
 from nbgate.http.response import BodyFraming, ResponseHead, parse_response_head
 from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
 from nbgate.reasons import Reason
@@ -17,7 +18,6 @@ from nbgate.rewrite.html import PageRewriter
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
 
-_HEAD_END = b"\r\n\r\n"
 _MAX_INFORMATIONAL = 16
 
 
@@ -34,6 +34,7 @@ class Relay:
         self.has_bytes = False
         self.has_begun = False
         self._buffer = b""
+        self._scanned = 0
         self._informational = 0
         self._body: Body = NoBody()
         self._head: ClientHead | None = None
@@ -61,14 +62,14 @@ class Relay:
     def _take_head(self, buffer: bytes) -> None:
         exchange = self.exchange
         while True:
-            end = buffer.find(_HEAD_END)
+            end = find_head_end(buffer, self._scanned)
             if end < 0:
                 if len(buffer) > exchange.policy.limits.response_head_bytes:
                     raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
-                self._buffer = buffer
+                self._buffer, self._scanned = buffer, len(buffer)
                 return
-            head = parse_response_head(buffer[: end + 4], method=exchange.head.method)
-            buffer = buffer[end + 4 :]
+            head = parse_response_head(buffer[:end], method=exchange.head.method, known=exchange.worker.known_lines)
+            buffer, self._scanned = buffer[end:], 0
             if not head.is_informational or head.status == 101:
                 break
             self._informational += 1  # 1xx of the upstream mean nothing to the client: its 100 was ours (D29)

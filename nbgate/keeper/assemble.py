@@ -61,10 +61,10 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
         AuditError: The audit is damaged or cannot be written.
     """
     config, folder = fresh.config, Path(fresh.config.data_dir)
-    parameters = HashParameters(memory_kib=config.login.memory_kib, time_cost=config.login.time_cost)
     prepare_folder(folder)
     async with AsyncExitStack() as stack:
         replaces = stack.enter_context(held(folder))
+        parameters = HashParameters(memory_kib=config.login.memory_kib, time_cost=config.login.time_cost)
         decoy = asyncio.ensure_future(asyncio.to_thread(decoy_hash, os.urandom(_DECOY_BYTES), parameters))
         state = open_state(folder / "state.db")
         stack.callback(state.close)
@@ -74,20 +74,7 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
             at_once=config.login.hashes_at_once, waiting=config.login.queue, wait_seconds=config.login.queue_seconds
         )
         stack.callback(hashes.close)
-        listeners: list[Callable[[float], None]] = []
-
-        def audit_changed(failing_since_unix: float) -> None:
-            for listener in listeners:  # none until there is a keeper
-                listener(failing_since_unix)
-
-        audit = open_audit(
-            folder / "audit",
-            clock=clock,
-            boot=secrets.token_hex(8),
-            random=os.urandom(32),
-            version=__version__,
-            on_change=audit_changed,
-        )
+        audit, listeners = _open_audit(folder, clock)
         stack.push_async_callback(audit.close)
         authenticator = LocalAuthenticator(
             users=state.users,
@@ -123,6 +110,25 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
         stack.callback(keeper.workers.close)
         await keeper.start()
         yield Opened(keeper, audit, replaces)
+
+
+def _open_audit(folder: Path, clock: Clock) -> tuple[AuditWriter, list[Callable[[float], None]]]:
+    """Return the audit and who hears of its failures: nobody, until there is a keeper."""
+    listeners: list[Callable[[float], None]] = []
+
+    def changed(failing_since_unix: float) -> None:
+        for listener in listeners:
+            listener(failing_since_unix)
+
+    audit = open_audit(
+        folder / "audit",
+        clock=clock,
+        boot=secrets.token_hex(8),
+        random=os.urandom(32),
+        version=__version__,
+        on_change=changed,
+    )
+    return audit, listeners
 
 
 def real_eyes(config: Config) -> Eyes:

@@ -1,233 +1,129 @@
-"""Load the certificate and its key, and find out here, with one clear line, what OpenSSL would only fail at later.
+"""The certificate nbgate serves with: the operator's, or one that is made, kept and renewed for who brought none.
 
-The pair is tried in a handshake in memory before any worker gets it. A key that others may read is refused, not
-repaired: it may have been read. Nothing of a key is ever part of a message.
+The operator's is loaded and tested in `nbgate.keeper.pem`. Our own lies 0600 in the data folder, so that a browser that
+was told once to trust it stays content.
 """
 
 import os
-import re
-import ssl
-import stat
-from datetime import UTC, datetime
+import socket
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from nbgate.errors import ExitCode, StartError
-from nbgate.keeper.tls_profile import load_profile
+from nbgate.files import make_private_folder, open_private, sync_folder
+from nbgate.keeper.pem import fingerprint, load_material
 from nbgate.model.keys import TlsMaterial
 
-MIN_RSA_BITS = 2048
-MAX_FILE_BYTES = 1 << 20
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
-_ENCRYPTED = re.compile(rb"BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
-_KEY_TYPES = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
-_MAKE_ONE = (
-    "make one: openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=localhost -keyout {0} -out {0}, "
-    "or leave --cert away and nbgate makes one itself"
-)
+__all__ = ["fingerprint", "load_material", "self_signed"]
+
+NAME = "self-signed.pem"
+LIFETIME = timedelta(days=397)  # browsers take no longer ones, even where they are trusted by hand
+RENEW_BEFORE = timedelta(days=30)
+_CLOCK_SLACK = timedelta(hours=1)
+_ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
-def load_material(cert: str, key: str = "", *, now: datetime | None = None) -> TlsMaterial:
-    """Return the chain and the key, tested.
+def self_signed(data_dir: Path, ip: str, *, now: datetime | None = None) -> tuple[TlsMaterial, str]:
+    """Return the kept certificate, made or renewed where needed, and its SHA-256 fingerprint.
 
-    Args:
-        cert: PEM file with the certificate first, then its chain; also with the key unless `key` is given.
-        key: PEM file with the key.
-        now: The time by which the certificate is judged; None for the clock's.
+    It is renewed 30 days before its end, and when it does not name the address that is listened on.
 
     Raises:
-        StartError: Something is wrong with one of the files (78).
+        StartError: It cannot be kept (73), or what lies there cannot be used (78).
     """
-    chain_pem = _read(Path(cert), "certificate")
-    key_path = Path(key or cert)
-    key_pem = _read(key_path, "key") if key else chain_pem
-    chain = _load_chain(cert, chain_pem)
-    private = _load_key(key_path, key_pem)
-    _require_private(key_path)
-    _require_match(cert, str(key_path), chain, private)
-    _require_strong(cert, chain[0].public_key())
-    _require_in_force(cert, chain[0], now or datetime.now(UTC))
-    profile = load_profile()
-    material = TlsMaterial(
-        chain_pem=b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
-        key_pem=b"\n".join(_key_blocks(key_pem)) + b"\n",
-        minimum=profile.minimum,
-        ciphers=profile.ciphers,
-    )
-    try_handshake(material, cert)
-    return material
-
-
-def fingerprint(material: TlsMaterial) -> str:
-    """Return the certificate's SHA-256 as browsers show it, for example `A1:B2:...`."""
-    return x509.load_pem_x509_certificate(material.chain_pem).fingerprint(SHA256()).hex(":").upper()
-
-
-def _read(path: Path, what: str) -> bytes:
+    moment = now or datetime.now(UTC)
+    path = data_dir / "tls" / NAME
+    names = _names(ip)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES)
-    except FileNotFoundError:
-        raise _error(f"the {what} {path} does not exist", f"give its path with {_FLAGS[what]}") from None
+        make_private_folder(path.parent)
+        if not path.exists() or not _is_good(path, names, moment):
+            _write(path, _make_pem(names, moment))
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise _error(
-            f"the {what} {path} cannot be read: {said}", "it must be readable for the user that runs nbgate"
+        raise StartError(
+            f"cannot keep the certificate {path}: {(error.strerror or str(error)).lower()}",
+            hint="choose another folder with --data-dir, or bring a certificate with --cert",
+            exit_code=ExitCode.CANNOT_CREATE,
         ) from error
-    return data
+    material = load_material(str(path), now=moment)
+    return material, fingerprint(material)
 
 
-_FLAGS = {"certificate": "--cert, or leave it away and nbgate makes one itself", "key": "--key"}
+def _names(ip: str) -> tuple[str, ...]:
+    """Every name by which a browser may reach this machine as we know it."""
+    own = () if ip in {"*", "localhost"} or ip_address(ip).is_unspecified else (ip,)
+    return tuple(dict.fromkeys((*_ALWAYS, _hostname(), *own)))
 
 
-def _load_chain(cert: str, pem: bytes) -> list[x509.Certificate]:
-    blocks = [block[0] for block in _BLOCK.finditer(pem) if block[1] == b"CERTIFICATE"]
-    if not blocks:
-        raise _error(
-            f"{cert} holds no certificate in PEM form",
-            f"a DER file is converted by: openssl x509 -inform der -in {cert} -out {cert}.pem",
-        )
+def _hostname() -> str:
+    """The machine's name, if it is one that a certificate can hold."""
+    name = socket.gethostname()
+    plain = name.isascii() and name.replace("-", "").replace(".", "").isalnum()
+    return name if plain else "localhost"
+
+
+def _is_good(path: Path, names: tuple[str, ...], now: datetime) -> bool:
+    """False as well for what cannot be read as a certificate: it is ours to replace."""
     try:
-        return x509.load_pem_x509_certificates(b"\n".join(blocks))
-    except ValueError as error:
-        raise _error(f"a certificate in {cert} is damaged", "copy the file anew from where it was made") from error
-
-
-def _key_blocks(pem: bytes) -> list[bytes]:
-    return [block[0] for block in _BLOCK.finditer(pem) if block[1].endswith(b"PRIVATE KEY")]
-
-
-def _load_key(path: Path, pem: bytes) -> PrivateKeyTypes:
-    blocks = _key_blocks(pem)
-    if not blocks:
-        raise _error(
-            f"{path} holds no private key", "give the key's own file with --key, or put key and certificate in one file"
-        )
-    if len(blocks) > 1:
-        raise _error(f"{path} holds {len(blocks)} private keys", "leave only the one that belongs to the certificate")
-    if _ENCRYPTED.search(blocks[0]):
-        raise _error(
-            f"the key in {path} is encrypted, and nobody is there to type its password at a restart",
-            f"decrypt it: openssl pkey -in {path} -out key.pem, then chmod 600 key.pem and --key key.pem",
-        )
-    try:
-        private = load_pem_private_key(blocks[0], password=None)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise _error(f"the key in {path} is damaged", "copy the file anew from where it was made") from error
-    if not isinstance(private, _KEY_TYPES):
-        raise _error(
-            f"the key in {path} is of a kind that browsers do not take", f"use RSA or EC; {_MAKE_ONE.format(path)}"
-        )
-    return private
-
-
-def _require_private(path: Path) -> None:
-    """Others could use the key for ever: its group may read it (Debian's ssl-cert), nobody else anything."""
-    found = path.stat()  # of what a link points to
-    if found.st_uid not in {os.geteuid(), 0}:
-        raise _error(
-            f"the key {path} belongs to another user (uid {found.st_uid})",
-            f"make it yours: chown {os.geteuid()} {path}",
-        )
-    if stat.S_IMODE(found.st_mode) & 0o037:
-        raise _error(f"the key {path} can be read or changed by other users", f"close it: chmod 600 {path}")
-    folder = path.resolve().parent
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise _error(
-            f"the key {path} lies in a folder in which everybody may replace it", f"close it: chmod o-w {folder}"
-        )
-
-
-def _require_match(cert: str, key: str, chain: list[x509.Certificate], private: PrivateKeyTypes) -> None:
-    wanted = _spki(private.public_key())
-    if _spki(chain[0].public_key()) == wanted:
-        return
-    if any(_spki(certificate.public_key()) == wanted for certificate in chain[1:]):
-        raise _error(f"the certificate of the key is not the first one in {cert}", "put it first, its issuer after it")
-    raise _error(
-        f"the key in {key} does not belong to the certificate in {cert}",
-        f"these two must print the same: openssl x509 -in {cert} -noout -pubkey; openssl pkey -in {key} -pubout",
-    )
-
-
-def _spki(key: PublicKeyTypes) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _require_strong(cert: str, key: PublicKeyTypes) -> None:
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-        raise _error(
-            f"the key of {cert} has {key.key_size} bits; less than {MIN_RSA_BITS} can be broken and are refused",
-            _MAKE_ONE.format(cert),
-        )
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 256:
-        raise _error(f"the key of {cert} has {key.curve.key_size} bits", "use the curve prime256v1")
-
-
-def _require_in_force(cert: str, leaf: x509.Certificate, now: datetime) -> None:
-    if leaf.not_valid_after_utc <= now:
-        raise _error(
-            f"the certificate {cert} ended on {leaf.not_valid_after_utc:%Y-%m-%d}",
-            "renew it, or leave --cert away and nbgate makes one itself",
-        )
-    if leaf.not_valid_before_utc > now:
-        raise _error(
-            f"the certificate {cert} begins only on {leaf.not_valid_before_utc:%Y-%m-%d}",
-            "is the clock of this machine right?",
-        )
-
-
-def try_handshake(material: TlsMaterial, name: str) -> None:
-    """Use the pair once, as a listener would, with a client in memory.
-
-    Raises:
-        StartError: OpenSSL refuses it (78).
-    """
-    try:
-        _shake_hands(material)
-    except ssl.SSLError as error:
-        said = (error.reason or "no reason given").lower().replace("_", " ")
-        raise _error(f"OpenSSL cannot serve with {name}: {said}", _MAKE_ONE.format(name)) from error
-
-
-def _shake_hands(material: TlsMaterial) -> None:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.minimum_version = ssl.TLSVersion.TLSv1_3 if material.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
-    if material.ciphers:
-        server.set_ciphers(material.ciphers)
-    descriptor = os.memfd_create("nbgate-tls-test", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(material.key_pem + material.chain_pem)
-        file.flush()
-        server.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")  # never ask on the terminal
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_mode = ssl.CERT_NONE  # whether a client trusts it is the client's to say
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        client.wrap_bio(to_client, to_server),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    for _ in range(3):  # hello; hello and certificate; finished
-        ends = [end for end in ends if not _is_done(end)]
-    if ends:
-        raise ssl.SSLError(ssl.SSL_ERROR_WANT_READ, "the handshake does not end")
-
-
-def _is_done(end: ssl.SSLObject) -> bool:
-    try:
-        end.do_handshake()
-    except ssl.SSLWantReadError:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
         return False
-    return True
+    return certificate.not_valid_after_utc - now > RENEW_BEFORE and {*map(_general_name, names)} <= {*alternative}
 
 
-def _error(text: str, hint: str) -> StartError:
-    return StartError(text, hint=hint, exit_code=ExitCode.CONFIGURATION)
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name.partition("%")[0]))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _make_pem(names: tuple[str, ...], now: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nbgate")])
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _CLOCK_SLACK)
+        .not_valid_after(now - _CLOCK_SLACK + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(map(_general_name, names)), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM) + private
+
+
+def _write(path: Path, pem: bytes) -> None:
+    """Write a whole file or none."""
+    newer = path.with_suffix(".new")
+    newer.unlink(missing_ok=True)
+    with os.fdopen(open_private(newer, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    newer.replace(path)
+    sync_folder(path.parent)

@@ -11,7 +11,7 @@ import msgspec
 from nbgate.config.addresses import parse_upstream
 from nbgate.config.document import Source, require_upstream
 from nbgate.config_file import load_config
-from nbgate.keeper.certificates import load_material, self_signed
+from nbgate.keeper.certificates import fingerprint, load_material, self_signed
 from nbgate.keeper.folder import prepare_folder
 from nbgate.keeper.reload import Fresh
 from nbgate.rules.tables import shipped_tables
@@ -34,15 +34,15 @@ def load_fresh(source_json: str) -> Fresh:
     config = loaded.config
     upstream, base_url = parse_upstream(config.upstream)
     if config.cert:
-        material, fingerprint = load_material(config.cert, config.key), ""
+        material = load_material(config.cert, config.key)
     else:
         prepare_folder(Path(config.data_dir))
-        material, fingerprint = self_signed(Path(config.data_dir), config.ip)
+        material, _ = self_signed(Path(config.data_dir), config.ip)
     return Fresh(
         config=config,
         upstream=upstream,
         base_url="" if base_url == "/" else base_url,  # "/" is what everybody types: the server knows better
         tables=shipped_tables(),
         material=material,
-        fingerprint=fingerprint,
+        fingerprint=fingerprint(material),
     )

@@ -4,8 +4,6 @@ One request per question, without cookies, without following redirects, within f
 read. This file decides nothing: `nbgate.keeper.upstreams` draws the conclusions.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -40,30 +38,30 @@ async def probe_guard(upstream: Upstream, base_url: str, *, seconds: float = PRO
 
     401, 403 or a redirect to a login page is guarded; whatever else answers would answer every local user.
     """
-    async with _get(upstream, f"{base_url}api/contents", {}, seconds) as answer:
-        if isinstance(answer, Guard):
-            return Finding(answer)
-        guarded = answer.status in {401, 403} or _is_login_redirect(answer)
-        return Finding(Guard.GUARDED if guarded else Guard.OPEN, answer.status)
+    answer = await _get(upstream, f"{base_url}api/contents", {}, seconds)
+    if isinstance(answer, Guard):
+        return Finding(answer)
+    guarded = answer.status in {401, 403} or _is_login_redirect(answer)
+    return Finding(Guard.GUARDED if guarded else Guard.OPEN, answer.status)
 
 
 async def probe_token(upstream: Upstream, base_url: str, token: str, *, seconds: float = PROBE_SECONDS) -> Finding:
     """Ask the same with `token`: OPEN means it opens. A large home folder is not listed for it (`content=0`)."""
     credential = {"Authorization": f"token {token}"}
-    async with _get(upstream, f"{base_url}api/contents?content=0", credential, seconds) as answer:
-        if isinstance(answer, Guard):
-            return Finding(answer)
-        return Finding(Guard.OPEN if answer.status == 200 else Guard.GUARDED, answer.status)
+    answer = await _get(upstream, f"{base_url}api/contents?content=0", credential, seconds)
+    if isinstance(answer, Guard):
+        return Finding(answer)
+    return Finding(Guard.OPEN if answer.status == 200 else Guard.GUARDED, answer.status)
 
 
-@asynccontextmanager
 async def _get(
     upstream: Upstream, target: str, headers: dict[str, str], seconds: float
-) -> AsyncIterator[aiohttp.ClientResponse | Guard]:
+) -> aiohttp.ClientResponse | Guard:
+    """Return the head of the answer, its connection closed, or why there is none."""
     connector: aiohttp.BaseConnector = (
         aiohttp.UnixConnector(upstream.path) if upstream.path else aiohttp.TCPConnector(force_close=True)
     )
-    async with aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=seconds),
@@ -72,20 +70,18 @@ async def _get(
         max_line_size=_MAX_HEAD_LINE_BYTES,
         max_field_size=_MAX_HEAD_LINE_BYTES,
         skip_auto_headers=("User-Agent",),
-    ) as session:
+    )
+    try:
         url = URL(f"http://{upstream.authority}{target}", encoded=True)
-        try:
-            answer = await session.get(url, headers=headers, allow_redirects=False)
-        except TimeoutError:
-            yield Guard.SILENT
-            return
-        except (aiohttp.ClientError, OSError):
-            yield Guard.DOWN  # refused, reset, or not HTTP: in each case there is no server to talk to
-            return
-        try:
-            yield answer
-        finally:
-            answer.close()
+        answer = await session.get(url, headers=headers, allow_redirects=False)
+        answer.close()
+    except TimeoutError:
+        return Guard.SILENT
+    except (aiohttp.ClientError, OSError):
+        return Guard.DOWN  # refused, reset, or not HTTP: in each case there is no server to talk to
+    finally:
+        await session.close()
+    return answer
 
 
 def _is_login_redirect(answer: aiohttp.ClientResponse) -> bool:

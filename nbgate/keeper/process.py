@@ -28,7 +28,6 @@ from nbgate.keeper.children import Children
 from nbgate.keeper.folder import write_control_key
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.load import load_fresh
-from nbgate.keeper.log import configure_log
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.keeper.server import require_c_parser, serving
 from nbgate.keeper.status import StatusBoard
@@ -48,6 +47,7 @@ from nbgate.link.messages import (
     ToKeeper,
     ToKeeperFromSupervisor,
 )
+from nbgate.log import configure_log
 from nbgate.model.route import Condition
 from nbgate.reasons import Reason
 
@@ -57,6 +57,7 @@ SWEEP_SECONDS: Final = 5.0
 FLUSH_SECONDS: Final = 60.0
 RELINK_SECONDS: Final = 1.0
 
+_Told = LinkWorker | ChildEvent | Listening | ReloadAsked
 _log = structlog.get_logger("nbgate.keeper")
 
 
@@ -100,7 +101,12 @@ class KeeperProcess:
         Raises:
             NbgateError: It cannot begin.
         """
-        load = partial(load_fresh, source_json)
+        try:
+            return await self._run(partial(load_fresh, source_json), apps)
+        finally:
+            self._control.close()
+
+    async def _run(self, load: Callable[[], Fresh], apps: Apps) -> ExitCode:
         fresh = await asyncio.to_thread(load)
         configure_log(fresh.config.log_level)
         async with opened(fresh, SystemClock(), self._kill) as parts, AsyncExitStack() as stack:
@@ -113,6 +119,8 @@ class KeeperProcess:
             )
             await stack.enter_async_context(serving(apps.pages(parts.keeper), folder / PAGES_SOCKET))
             await stack.enter_async_context(serving(control, folder / CONTROL_SOCKET))
+            if not fresh.config.cert and not parts.replaces:
+                _say(f"nbgate: certificate made by nbgate itself, SHA-256 fingerprint {fresh.fingerprint}")
             await self._tell_ready(parts, fresh)
             return await self._live(parts)
 
@@ -146,8 +154,10 @@ class KeeperProcess:
             self._end(ExitCode.DONE)
         elif self._serving is not None:
             self._serve(self._serving, message, descriptor)
+        elif descriptor is not None:  # nothing of this is said to a keeper that has not said it is ready
+            os.close(descriptor)
 
-    def _serve(self, parts: "_Serving", message: ToKeeperFromSupervisor, descriptor: int | None) -> None:
+    def _serve(self, parts: "_Serving", message: _Told, descriptor: int | None) -> None:
         match message:
             case LinkWorker():
                 assert descriptor is not None  # noqa: S101 - the control link refuses the message without it
@@ -158,8 +168,6 @@ class KeeperProcess:
                 parts.board.urls = urls
             case ReloadAsked():
                 self._spawn(_reload(parts.reloader))
-            case DrainAsked():  # taken by the caller
-                self._end(ExitCode.DONE)
             case _:
                 assert_never(message)
 
@@ -292,8 +300,14 @@ def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
         return asyncio.run(serve())
     except NbgateError as error:
         for line in told(error):
-            print(line, file=sys.stderr, flush=True)  # noqa: T201 - what an operator reads, not a message of the log
+            _say(line)
         return exit_code_of(error)
+
+
+def _say(line: str) -> None:
+    """Tell the operator; the log is for messages that come later and may be filtered."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def told(error: NbgateError) -> list[str]:

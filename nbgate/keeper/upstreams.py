@@ -81,6 +81,9 @@ async def look(watched: Watched, eyes: Eyes, before: Look | None) -> Look:
     bases = [server.base_url for server in servers] or [fallback]
     base_url = watched.base_url or bases[0]
     finding = await eyes.guard(watched.upstream, base_url)
+    if finding.guard is Guard.GUARDED:
+        tokens = [named] if named is not None else [server.token for server in servers if server.token]
+        return await _try_tokens(watched, eyes, base_url, tokens, before)
     match finding.guard:
         case Guard.DOWN:
             return Look(condition=Condition.DOWN, base_url=base_url)
@@ -90,10 +93,10 @@ async def look(watched: Watched, eyes: Eyes, before: Look | None) -> Look:
             return Look(condition=Condition.OPEN_ALLOWED, base_url=base_url)
         case Guard.OPEN:
             return Look(condition=Condition.OPEN, base_url=base_url, hint=_open_hint(finding))
-        case Guard.GUARDED:
-            pass
-    candidates = [named] if named is not None else [server.token for server in servers if server.token]
-    for token in dict.fromkeys(candidates):
+
+
+async def _try_tokens(watched: Watched, eyes: Eyes, base_url: str, tokens: list[str], before: Look | None) -> Look:
+    for token in dict.fromkeys(tokens):
         answer = await eyes.token(watched.upstream, base_url, token)
         if answer.guard is Guard.OPEN:
             return Look(condition=Condition.GUARDED, base_url=base_url, token=token)
@@ -140,6 +143,7 @@ class UpstreamWatch:
         self._clock = clock
         self._on_change = on_change
         self._wake = asyncio.Event()
+        self._looked_monotonic = clock.monotonic()
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -154,6 +158,7 @@ class UpstreamWatch:
     async def look_once(self) -> Look:
         """Look now, and say so if anything changed."""
         async with self._one_at_a_time:
+            self._looked_monotonic = self._clock.monotonic()
             found = await look(self.watched, self._eyes, self.found)
             if found != self.found:
                 self.found = found
@@ -161,19 +166,15 @@ class UpstreamWatch:
             return found
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled; the first look is the caller's, before anything is served."""
         while True:
-            began = self._clock.monotonic()
+            await self._rest()
             try:
                 await self.look_once()
-            except (
-                NbgateError,
-                OSError,
-            ) as error:  # an unreadable token file, no descriptor left: what was found stays
+            except (NbgateError, OSError) as error:  # an unreadable token file, no descriptor left: nothing changes
                 _log.warning("upstream cannot be looked at", route=self.watched.route, error=str(error))
-            await self._rest(began)
 
-    async def _rest(self, began_monotonic: float) -> None:
+    async def _rest(self) -> None:
         good = self.state.condition in GOOD
         seconds = self._probe.interval_seconds if good else self._probe.retry_seconds
         try:
@@ -182,7 +183,7 @@ class UpstreamWatch:
         except TimeoutError:
             return
         self._wake.clear()
-        await asyncio.sleep(max(0.0, began_monotonic + MIN_SECONDS_BETWEEN - self._clock.monotonic()))
+        await asyncio.sleep(max(0.0, self._looked_monotonic + MIN_SECONDS_BETWEEN - self._clock.monotonic()))
 
     def _change(self, found: Look) -> None:
         self.state = structs.replace(

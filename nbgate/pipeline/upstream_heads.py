@@ -17,7 +17,7 @@ class ConnectionHeads:
 
     def __init__(self) -> None:
         self._heads = UpstreamHeads()
-        self._key: tuple[Fields, UpstreamState, Session | None, bool] | None = None
+        self._key: tuple[Fields, UpstreamState, Session | None, bool, bool] | None = None
         self._access: UpstreamAccess | None = None
 
     def build(
@@ -61,6 +61,7 @@ class ConnectionHeads:
             or key[1] is not state
             or key[2] is not session
             or key[3] is not page
+            or key[4] is not channel
         ):
             user = session.user if session is not None else ""
             access = self._access = UpstreamAccess(
@@ -71,7 +72,7 @@ class ConnectionHeads:
                 identity=page,
                 extensions=not channel,
             )
-            self._key = (head.fields, state, session, page)
+            self._key = (head.fields, state, session, page, channel)
         return self._heads.build(head, target, access, request_id)
 
 

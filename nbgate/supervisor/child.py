@@ -25,7 +25,8 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-# A worker holds nothing worth finishing; the keeper may close its log before it goes.
+# A worker holds nothing worth finishing. A keeper sees its control link end, and closes its log before it goes; the
+# signal is for one that does not handle signals yet.
 _DEATH_SIGNAL = {Role.KEEPER: signal.SIGTERM, Role.WORKER: signal.SIGKILL}
 
 

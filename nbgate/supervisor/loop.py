@@ -193,9 +193,10 @@ class Supervisor:
 
     def _kill_worker(self, message: KillWorker) -> None:
         for slot in self.family.workers:
-            if slot.worker == message.worker and slot.child is not None:
+            child = slot.child
+            if slot.worker == message.worker and child is not None and message.pid in {child.pid, 0}:
                 self._say(f"nbgate: {slot.name} is replaced: {message.reason}")
-                slot.child.kill()
+                child.kill()
 
     def _announce(self) -> None:
         if self._is_announced:

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from nbgate.audit.events import timestamp
 from nbgate.crypto.tokens import verify_control_key
-from nbgate.errors import CredentialRejected
+from nbgate.errors import ConfigError, CredentialRejected
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.server import error_middleware
 from nbgate.keeper.users import Changed
@@ -67,7 +67,11 @@ class _Control:
         return json_answer(await self._status())
 
     async def reload(self, request: web.Request) -> web.Response:
-        return json_answer(await self._reload(request[_ACTOR]))
+        try:
+            return json_answer(await self._reload(request[_ACTOR]))
+        except ConfigError as error:
+            problems = [{"where": each.where, "text": each.text, "hint": each.hint} for each in error.problems]
+            return json_answer({"error": error.public, "problems": problems}, 422)
 
     async def list_users(self, _request: web.Request) -> web.Response:
         return json_answer(

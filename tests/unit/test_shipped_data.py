@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from nbgate.config.document import Source, build_config, require_upstream
 from nbgate.resources import data_path
 
 EXAMPLES = sorted(data_path("deploy", "examples").glob("*.toml"))
@@ -44,6 +45,8 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_a_configuration_that_loads(example):
-    """See `load_example`: the loader that `nbgate --config` uses, with nothing on the command line."""
-    pytest.importorskip("nbgate.config.load")
+def test_an_example_is_a_configuration_that_serves(example):
+    source = Source(config=str(example), environ={"HOME": "/home/ada"})
+    loaded = build_config(source, example.read_text(encoding="utf-8"))
+    require_upstream(loaded)
+    assert str(example) == loaded.path

@@ -6,6 +6,8 @@ import pytest
 from nbgate.config.check import Finding, flatten, judge_option, option_types
 from nbgate.config.schema import Config
 
+PORT = "port to listen on; 0 lets the system choose"
+
 
 def test_every_option_is_known_by_its_dotted_key():
     defaults = dict(flatten(msgspec.to_builtins(Config())))
@@ -17,11 +19,18 @@ def test_every_option_is_known_by_its_dotted_key():
 @pytest.mark.parametrize(
     ("key", "value", "text", "hint"),
     [
-        ("port", "8443", "expected `int`, got `str`", ""),
-        ("port", 70000, "expected `int` <= 65535", ""),
-        ("workers", "some", "invalid enum value 'some'", ""),
-        ("log_level", "loud", "invalid enum value 'loud'", ""),
-        ("allow_open_upstream", 1, "expected `bool`, got `int`", ""),
+        ("port", "8443", "expected `int`, got `str`", PORT),
+        ("port", 70000, "expected `int` <= 65535", PORT),
+        ("workers", "some", "invalid enum value 'some'", "worker processes, or auto for one per core"),
+        ("workers", 0, "expected `int` >= 1", "worker processes, or auto for one per core"),
+        ("log_level", "loud", "invalid enum value 'loud'", "least level of messages on stderr"),
+        (
+            "allow_open_upstream",
+            1,
+            "expected `bool`, got `int`",
+            "accept an upstream that asks for no credential of its own",
+        ),
+        ("limits.headers", 1, "expected `int` >= 8", "most header lines of a request"),
         ("limits", 4, "this is a table", "write [limits] and its options below it"),
         ("upstrem", "x", "unknown option", "did you mean 'upstream'?"),
         ("upstream-token-file", "x", "unknown option", "did you mean 'upstream_token_file'?"),

@@ -76,7 +76,7 @@ def test_everything_wrong_is_said_at_once_with_its_place_and_a_hint():
 
     assert [
         ("conf/nbgate.toml:1: upstrem: unknown option", "did you mean 'upstream'?"),
-        ("conf/nbgate.toml:2: port: expected `int`, got `str`", ""),
+        ("conf/nbgate.toml:2: port: expected `int`, got `str`", "port to listen on; 0 lets the system choose"),
         ("conf/nbgate.toml:5: limits.head_byte: unknown option", "did you mean 'limits.head_bytes'?"),
         ("conf/nbgate.toml:6: xyzzy: unknown option", "docs/reference/configuration.md lists all options"),
         ("--ip: '127.0.01' is not an address", "did you mean 127.0.0.1?"),

@@ -4,11 +4,13 @@ import struct
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import http_parser, web
 
 from nbgate.errors import StartError
 from nbgate.keeper import server
 from nbgate.keeper.server import error_middleware, require_c_parser, serving
+from nbgate.log import configure_log
 
 
 def failure(_request, status, public, hint):
@@ -85,3 +87,12 @@ def test_the_compiled_parser_is_required(monkeypatch):
 
 def test_struct_ucred_is_three_numbers():
     assert 12 == struct.calcsize("=iII")
+
+
+def test_where_a_connection_failed_is_said_and_not_on_what(capsys):
+    configure_log("info")
+    server._QuietConnection.log_exception(None, "5ecre7", exc_info=ValueError("5ecre7"))
+    structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "exception=ValueError" in said
+    assert "5ecre7" not in said

@@ -138,8 +138,8 @@ async def test_the_watch_looks_on_its_beat(seen):
 async def test_a_suspicion_makes_it_look_again(seen):
     upstream = make()
     watch = make_watch(upstream, seen, interval_seconds=1000.0)
+    await watch.look_once()
     task = asyncio.ensure_future(watch.run())
-    await until(lambda: len(upstream.asked) == 1)
     watch._clock.advance(1.0)  # the second between two looks is over
     upstream.guard = Finding(Guard.DOWN)
     watch.suspect()
@@ -148,7 +148,7 @@ async def test_a_suspicion_makes_it_look_again(seen):
     task.cancel()
 
 
-async def test_a_token_file_that_became_unreadable_changes_nothing(seen):
+async def test_a_token_file_that_became_unreadable_changes_nothing(seen, capsys):
     upstream = make(named_token=TOKEN)
     looks = []
 
@@ -158,9 +158,10 @@ async def test_a_token_file_that_became_unreadable_changes_nothing(seen):
             raise StartError("upstream token file cannot be read")
         return TOKEN
 
-    watch = make_watch(upstream, seen, interval_seconds=0.001)
+    watch = make_watch(upstream, seen, interval_seconds=0.001, retry_seconds=0.001)
     watch._eyes = type(watch._eyes)(watch._eyes.servers, watch._eyes.guard, watch._eyes.token, unreadable)
     task = asyncio.ensure_future(watch.run())
     await until(lambda: len(looks) > 3)
     task.cancel()
     assert [Condition.GUARDED] == [state.condition for state in seen]
+    assert "upstream cannot be looked at" in capsys.readouterr().out

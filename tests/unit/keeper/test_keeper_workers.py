@@ -87,6 +87,15 @@ async def test_a_newer_link_of_a_worker_makes_the_older_one_void(workers, killed
     assert [11] == [worker.pid for worker in workers]
 
 
+def test_a_void_link_that_fails_takes_no_successor_with_it(workers, killed):
+    older, old_link = attach(workers, 0, pid=10)
+    attach(workers, 0, pid=11)
+    old_link.full = True
+    workers.send(older, AuditState(failing_since_unix=1.0))
+    assert [11] == [worker.pid for worker in workers]
+    assert [(0, 10, Reason.LINK_OVERFLOW)] == killed
+
+
 def test_a_worker_whose_link_is_lost_is_replaced_once(workers, killed):
     worker, _ = attach(workers, 0, pid=10)
     workers.lost(worker)

@@ -211,15 +211,20 @@ def test_the_keeper_can_have_a_worker_killed(supervise):
     house = supervise(
         keeper="""
         control.send(KeeperReady(users=1))
+        pid = 0
         for message, _ in heard():
+            if isinstance(message, LinkWorker):
+                pid = message.pid
             if isinstance(message, Listening):
-                control.send(KillWorker(worker=9, reason="slow-revocation"))
-                control.send(KillWorker(worker=1, reason="slow-revocation"))
+                control.send(KillWorker(worker=9, reason="crashed"))
+                control.send(KillWorker(worker=1, reason="crashed", pid=1))
+                control.send(KillWorker(worker=1, reason="slow-revocation", pid=pid))
         """
     )
     house.until(lambda: house.family.workers[0].starts == 2)
 
     assert "nbgate: worker 1 is replaced: slow-revocation" in house.said
+    assert "crashed" not in str(house.said)
 
 
 @pytest.mark.parametrize(

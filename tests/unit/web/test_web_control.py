@@ -84,7 +84,8 @@ async def test_status_and_reload_are_passed_on(client, reloads):
     assert (200, {"version": "0"}) == await ask(client, "GET", "/status")
     assert (200, {"version": 2}) == await ask(client, "POST", "/reload")
     status, answer = await ask(client, "POST", "/reload")
-    assert (500, "nbgate.toml:3: unknown option") == (status, answer["error"])
+    assert (422, "nbgate.toml:3: unknown option") == (status, answer["error"])
+    assert [{"where": "nbgate.toml:3", "text": "unknown option", "hint": "did you mean port?"}] == answer["problems"]
     assert [ME, ME] == reloads
 
 

@@ -4,7 +4,7 @@ import re
 import pytest
 import structlog
 
-from nbgate.keeper.log import configure_log, plain
+from nbgate.log import configure_log, plain
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_an_exception_is_named_with_its_places_and_without_its_texts(log, stream
         log.exception("request failed", id="abc")
     text = stream.getvalue()
     assert "exception=ValueError at=" in text
-    assert "test_keeper_log.py:" in text
+    assert "test_log.py:" in text
     assert "5ecre7" not in text
     assert 1 == text.count("\n")
 

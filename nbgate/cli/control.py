@@ -1,0 +1,93 @@
+"""Ask the running gateway, over its private Unix socket.
+
+Both ends prove themselves: the kernel says whose process answers (SO_PEERCRED) before a key or a password is sent, and
+the key from the data folder says that we may ask.
+"""
+
+import http.client
+import json
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+from nbgate.errors import ExitCode, StartError
+from nbgate.files import open_private
+
+TIMEOUT_SECONDS = 60.0
+MAX_ANSWER_BYTES = 16 << 20
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
+_MAX_KEY_BYTES = 4096
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self.sock = sock
+
+
+def maybe_connect(folder: Path) -> socket.socket | None:
+    """Return a connection to the gateway that holds the data folder `folder`; None when none is running.
+
+    Raises:
+        StartError: What answers there is another user's process (77).
+    """
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(TIMEOUT_SECONDS)
+    try:
+        sock.connect(str(folder / "control.sock"))
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        sock.close()
+        return None
+    except OSError as error:
+        sock.close()
+        raise StartError(
+            f"cannot reach the gateway of {folder}: {(error.strerror or str(error)).lower()}",
+            hint="run the command as the user that runs nbgate, or as root",
+            exit_code=ExitCode.PERMISSION,
+        ) from error
+    uid = int(_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1])
+    if uid not in {os.geteuid(), 0}:
+        sock.close()
+        raise StartError(
+            f"what answers in {folder} is a process of another user (uid {uid})",
+            hint="run the command as that user, if it is yours",
+            exit_code=ExitCode.PERMISSION,
+        )
+    return sock
+
+
+def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """Return what the gateway answers; `sock` is closed.
+
+    Raises:
+        StartError: It refused, with its words; or it ended while we asked (75).
+    """
+    headers = {"Authorization": f"control {_read_key(folder)}", "Content-Type": "application/json"}
+    connection = _Connection(sock)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        status, value = answer.status, json.loads(answer.read(MAX_ANSWER_BYTES) or b"null")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise StartError(
+            "the gateway ended while it was asked", hint="try again", exit_code=ExitCode.TRY_AGAIN
+        ) from error
+    finally:
+        connection.close()
+    if status >= http.client.BAD_REQUEST:
+        raise StartError(value.get("error", f"the gateway answered {status}"), hint=value.get("hint", ""))
+    return value
+
+
+def _read_key(folder: Path) -> str:
+    try:
+        with os.fdopen(open_private(folder / "control.key", os.O_RDONLY), encoding="ascii") as file:
+            return file.read(_MAX_KEY_BYTES).strip()
+    except (OSError, ValueError) as error:
+        raise StartError(
+            f"cannot read the control key in {folder}: {error}",
+            hint="run the command as the user that runs nbgate, or as root",
+            exit_code=ExitCode.PERMISSION,
+        ) from error

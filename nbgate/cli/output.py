@@ -1,0 +1,46 @@
+"""How the command line speaks: data on stdout, messages on stderr, nothing that could command a terminal.
+
+Errors are lower case without a full stop, each followed by a line that says what to do.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from nbgate.errors import ConfigError, NbgateError
+
+
+def say(text: str) -> None:
+    """Write a message for a person."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def print_error(error: NbgateError) -> None:
+    """Write what went wrong, all of it, and the hints."""
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            _print_one(str(problem), problem.hint)
+    else:
+        _print_one(error.public, error.hint)
+
+
+def _print_one(text: str, hint: str) -> None:
+    say(f"nbgate: {text}")
+    if hint:
+        say(f"  hint: {hint}")
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table with aligned columns."""
+    texts = [tuple(heads), *(tuple(clean(str(cell)) for cell in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row in texts:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def clean(text: str) -> str:
+    """Return `text` with every control character but the line end made visible: names and paths are other people's."""
+    return "".join(
+        char if char == "\n" or unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else ascii(char)[1:-1]
+        for char in text
+    )

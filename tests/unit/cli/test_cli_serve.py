@@ -1,0 +1,146 @@
+"""From the command line to the supervisor."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import nbgate
+from nbgate.cli import serve
+from nbgate.cli.serve import child_environment, make_plan, prepare_process, require_apart
+from nbgate.config.document import Source
+from nbgate.config_file import load_config
+from nbgate.errors import ExitCode, StartError
+
+HOME = Path(nbgate.__file__).resolve().parent.parent
+
+
+class FakeSupervisor:
+    """Remembers what it was to run."""
+
+    made: tuple = ()
+
+    def __init__(self, plan, sockets, *, say) -> None:
+        FakeSupervisor.made = (plan, [sock.getsockname() for sock in sockets])
+        for sock in sockets:
+            sock.close()
+
+    def run(self) -> int:
+        return 42
+
+
+@pytest.fixture
+def supervised(monkeypatch):
+    monkeypatch.setattr(serve, "Supervisor", FakeSupervisor)
+    monkeypatch.setattr(serve, "prepare_process", lambda: None)
+    return FakeSupervisor
+
+
+def test_flags_reach_the_supervisor_and_its_exit_code_is_ours(run, folder, supervised):
+    code, _, err = run("--upstream", "localhost:8888", "--port", "0", "--workers", "3", "--allow-open-upstream")
+    plan, ((ip, port),) = supervised.made
+
+    assert (42, "") == (code, err)
+    assert ("127.0.0.1", True) == (ip, port > 0)
+    assert (3, "127.0.0.1", 30.0) == (plan.workers, plan.ip, plan.drain_seconds)
+    assert (sys.executable, "-P", "-m", "nbgate.app") == plan.program
+    source = msgspec.json.decode(plan.source_json, type=Source)
+    flags = {"upstream": "localhost:8888", "port": 0, "workers": 3, "allow_open_upstream": True}
+    assert flags == source.flags
+    assert str(folder) == load_config(source).config.data_dir
+
+
+def test_auto_is_one_worker_for_each_core_we_may_use(folder):
+    source = Source(flags={"workers": "auto", "upstream": "localhost:1"}, environ=dict(os.environ))
+
+    assert len(os.sched_getaffinity(0)) == make_plan(source, load_config(source)).workers
+
+
+@pytest.mark.parametrize(("words", "code"), [(("--ip", "192.0.2.1"), 2), ((), 78)])
+def test_an_address_of_another_machine_is_mistyped_where_it_was_typed(run, folder, tmp_path, supervised, words, code):
+    (tmp_path / "n.toml").write_text('ip = "192.0.2.1"\nupstream = "localhost:8888"\n')
+    found, _, err = run("--config", "n.toml", *words)
+
+    assert code == found
+    assert err.startswith("nbgate: 192.0.2.1 is not an address of this machine\n  hint: ")
+
+
+@pytest.mark.parametrize(
+    ("home", "before", "after"),
+    [
+        ("/v/lib/python3.11/site-packages", {"A": "1"}, {"A": "1"}),
+        ("/usr/lib/python3/dist-packages", {"PYTHONPATH": "/x"}, {"PYTHONPATH": "/x"}),
+        ("/src", {"A": "1"}, {"A": "1", "PYTHONPATH": "/src"}),
+        ("/src", {"PYTHONPATH": "/x"}, {"PYTHONPATH": "/src:/x"}),
+    ],
+)
+def test_children_import_from_where_we_were_imported(home, before, after):
+    assert after == child_environment(before, Path(home))
+
+
+def test_children_do_not_import_from_the_current_folder(tmp_path):
+    (tmp_path / "argparse.py").write_text("raise SystemExit('hijacked')\n")
+    environ = child_environment({"PATH": os.environ["PATH"]}, HOME)
+    command = [sys.executable, "-P", "-m", "nbgate.app", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("inside", ["", "state", "a/../b"])
+def test_the_data_folder_is_not_where_workers_may_read(tmp_path, monkeypatch, inside):
+    monkeypatch.setattr(serve, "own_folders", lambda: (Path("/nonexistent"), tmp_path))
+    with pytest.raises(StartError, match="where the program itself is") as caught:
+        require_apart(tmp_path / inside)
+
+    assert ExitCode.CONFIGURATION == caught.value.exit_code
+    require_apart(tmp_path.parent)
+    require_apart(tmp_path.parent / f"{tmp_path.name}-state")
+
+
+def test_a_link_does_not_hide_where_the_data_folder_is(tmp_path, monkeypatch):
+    program = tmp_path / "program"
+    program.mkdir()
+    (tmp_path / "link").symlink_to(program)
+    monkeypatch.setattr(serve, "own_folders", lambda: (program,))
+    with pytest.raises(StartError):
+        require_apart(tmp_path / "link" / "state")
+
+
+LIMITS = """
+import os, resource
+from nbgate.cli.serve import prepare_process
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))
+prepare_process()
+print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_what_every_process_inherits():
+    done = subprocess.run([sys.executable, "-c", LIMITS], capture_output=True, text=True)
+
+    assert ("0o77 (0, 0) (4096, 4096)\n", "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ((1024, resource.RLIM_INFINITY), (serve.MAX_OPEN_FILES, resource.RLIM_INFINITY)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), None),
+        ((4096, 4096), None),
+        ((1024, 4096), (4096, 4096)),
+    ],
+)
+def test_as_many_descriptors_as_allowed_and_useful(monkeypatch, limits, expected):
+    changed = {}
+    monkeypatch.setattr(serve.resource, "getrlimit", lambda kind: limits)
+    monkeypatch.setattr(serve.resource, "setrlimit", changed.__setitem__)
+    monkeypatch.setattr(serve.os, "umask", lambda mask: 0)
+    prepare_process()
+
+    assert expected == changed.get(resource.RLIMIT_NOFILE)
+    assert (0, 0) == changed[resource.RLIMIT_CORE]

@@ -1,0 +1,77 @@
+"""The shapes are told as a table in test_web_pages; here is what a handler gets."""
+
+import pytest
+from aiohttp import web
+
+from nbgate.keeper.server import error_middleware
+from nbgate.web.answers import json_answer, json_error
+from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_form, read_json
+
+FIELDS = Fields(frozenset({"a"}), frozenset({"b"}))
+
+
+@pytest.fixture
+async def client(client_of, tmp_path):
+    async def form(request):
+        return json_answer(dict(await read_form(request, FIELDS)))
+
+    async def json(request):
+        return json_answer(dict(await read_json(request, FIELDS)))
+
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[error_middleware(lambda request, status, public, hint: json_error(status, public, hint))],
+    )
+    app.router.add_post("/form", form)
+    app.router.add_post("/json", json)
+    async with client_of(app, tmp_path / "s") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a=1", {"a": "1"}),
+        ("a=1&b=2", {"a": "1", "b": "2"}),
+        ("a=+x%2B%20+", {"a": " x+  "}),
+        ("a=%C3%A9", {"a": "é"}),
+        ("a=e%CC%81", {"a": "e\u0301"}),
+        ("a=", {"a": ""}),
+        ("a=x%00y", {"a": "x\0y"}),
+    ],
+)
+async def test_a_field_of_a_form_arrives_exactly_as_it_was_typed(client, body, expected):
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+    async with client.post("/form", data=body, headers=headers) as answer:
+        assert (200, expected) == (answer.status, await answer.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"a":"1"}', {"a": "1"}),
+        ('{"b":"", "a":" \\u00e9 "}', {"a": " é ", "b": ""}),
+        ('{"a":"\U0001f600"}', {"a": "\U0001f600"}),
+    ],
+)
+async def test_a_field_of_a_call_arrives_exactly_as_it_was_sent(client, body, expected):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    async with client.post("/json", data=body.encode(), headers=headers) as answer:
+        assert (200, expected) == (answer.status, await answer.json())
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
+async def test_the_longest_body(client, size, status):
+    body = b'{"a":"' + b"x" * (size - 8) + b'"}'
+    async with client.post("/json", data=body, headers={"Content-Type": "application/json"}) as answer:
+        assert status == answer.status
+
+
+async def test_a_compressed_body_is_not_unpacked(client):
+    headers = {"Content-Type": "application/json"}
+    async with client.post("/json", data=b"x" * 100, headers=headers, compress="gzip") as answer:
+        assert 415 == answer.status
+
+
+def test_a_refusal_has_its_own_status():
+    assert 418 == BodyError(418, "teapot").status
