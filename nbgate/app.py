@@ -21,9 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     worker.add_argument("--id", type=int, required=True)
     options = parser.parse_args(arguments)
     if options.role == "keeper":
-        from nbgate.keeper.process import run_keeper  # noqa: PLC0415 - each process imports its own wing only
+        from nbgate.keeper.process import Apps, run_keeper  # noqa: PLC0415 - each process imports its own wing only
+        from nbgate.web.control import make_control_app  # noqa: PLC0415 - the same
+        from nbgate.web.pages import make_pages_app  # noqa: PLC0415 - the same
 
-        return run_keeper(options.control_fd, options.source)
+        return run_keeper(options.control_fd, options.source, Apps(make_pages_app, make_control_app))
     from nbgate.edge.process import run_worker  # noqa: PLC0415 - the same
 
     return run_worker(options.control_fd, tuple(int(fd) for fd in options.listen_fds.split(",")))

@@ -12,6 +12,7 @@ from nbgate.reasons import Reason
 
 SIGNAL_STATUS: Final = 128
 STARTED: Final = "started"
+RUNNING: Final = "running"
 
 
 class Children:
@@ -28,11 +29,17 @@ class Children:
     def take(self, event: ChildEvent) -> None:
         """Remember and record an event."""
         place = event.role, event.worker
-        if event.what == STARTED:
+        if event.what in {STARTED, RUNNING}:
             self._running[place] = event
         elif place in self._running and self._running[place].pid == event.pid:
             del self._running[place]
-        self._audit.append(_recorded(event, self._audit))
+        if event.what != RUNNING:  # an earlier keeper has recorded it
+            self._audit.append(_recorded(event, self._audit))
+
+    def is_running(self, worker: int, pid: int) -> bool:
+        """Say whether we were told that this process was started in this worker's place."""
+        event = self._running.get(("worker", worker))
+        return event is not None and event.pid == pid
 
     def running(self) -> tuple[ChildEvent, ...]:
         """Return how each process that runs was started, the keeper first."""

@@ -205,9 +205,16 @@ class Keeper:
 
     # workers
 
-    def attach_worker(self, worker_id: int, pid: int, link: WorkerLink) -> Worker:
-        """Take a new link to a worker and send all it needs; an older link of it is void."""
-        worker = self.workers.attach(worker_id, pid, link)
+    def attach_worker(self, worker_id: int, pid: int, link: WorkerLink, *, is_new: bool = False) -> Worker:
+        """Take a new link to a worker and send all it needs; an older link of it is void.
+
+        Args:
+            worker_id: The worker's place.
+            pid: Its process.
+            link: Our end.
+            is_new: The process was started just now; it serves nobody before it has the snapshot.
+        """
+        worker = self.workers.attach(worker_id, pid, link, is_new=is_new)
         self.workers.send(worker, self.snapshot(worker_id))
         return worker
 

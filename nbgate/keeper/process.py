@@ -161,7 +161,8 @@ class KeeperProcess:
         match message:
             case LinkWorker():
                 assert descriptor is not None  # noqa: S101 - the control link refuses the message without it
-                self._spawn(link_worker(parts.keeper, message, socket.socket(fileno=descriptor)))
+                is_new = parts.children.is_running(message.worker, message.pid)
+                self._spawn(link_worker(parts.keeper, message, socket.socket(fileno=descriptor), is_new=is_new))
             case ChildEvent():
                 parts.children.take(message)
             case Listening(urls=urls):
@@ -205,8 +206,10 @@ class _Serving:
         self.board.fingerprint = fresh.fingerprint
 
 
-async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket) -> None:
+async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket, *, is_new: bool) -> None:
     """Attach the worker at the other end of `sock`.
+
+    `is_new`: its start was told just before. A worker that is older than this keeper is linked before anything is told.
 
     A link that ends because the worker died is left alone for `RELINK_SECONDS`: the supervisor has seen it too, and
     brings a link to its successor. A worker that lives on without a link is replaced.
@@ -230,7 +233,7 @@ async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket) 
     link: Link[ToKeeper] = await open_link(
         sock, receives=ToKeeper, max_bytes=MAX_TO_KEEPER_BYTES, on_message=take, on_lost=lost
     )
-    attached.append(keeper.attach_worker(message.worker, message.pid, link))
+    attached.append(keeper.attach_worker(message.worker, message.pid, link, is_new=is_new))
     for arrived in early:
         take(arrived)
 

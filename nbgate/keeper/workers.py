@@ -28,15 +28,24 @@ class WorkerLink(Protocol):
 
 
 class Worker:
-    """One linked worker and what it last said about itself."""
+    """One linked worker and what it last said about itself.
 
-    def __init__(self, worker_id: int, pid: int, link: WorkerLink) -> None:
+    `is_new` says that its process has just been started: until it says hello it holds nothing, and accepts nothing.
+    """
+
+    def __init__(self, worker_id: int, pid: int, link: WorkerLink, *, is_new: bool) -> None:
         self.id = worker_id
         self.pid = pid
         self.link = link
+        self.is_new = is_new
         self.hello: WorkerHello | None = None
         self.status: WorkerStatus | None = None
         self.pending: dict[int, asyncio.Event] = {}
+
+    @property
+    def may_hold_sessions(self) -> bool:
+        """True unless it is still starting: then its snapshot, and what was sent after it, come before any client."""
+        return self.hello is not None or not self.is_new
 
     def acknowledge(self, ack: int) -> None:
         """Note that everything of revocation `ack` is closed; an unknown number says nothing."""
@@ -65,13 +74,13 @@ class Workers:
         self._workers: dict[int, Worker] = {}
         self._last_ack = 0
 
-    def attach(self, worker_id: int, pid: int, link: WorkerLink) -> Worker:
+    def attach(self, worker_id: int, pid: int, link: WorkerLink, *, is_new: bool = False) -> Worker:
         """Take a new link; an older one of the same worker is void."""
         older = self._workers.pop(worker_id, None)
         if older is not None:
             older.link.close()
             older.forget()
-        worker = self._workers[worker_id] = Worker(worker_id, pid, link)
+        worker = self._workers[worker_id] = Worker(worker_id, pid, link, is_new=is_new)
         return worker
 
     def lost(self, worker: Worker) -> None:
@@ -100,14 +109,16 @@ class Workers:
     async def revoke(self, ids: tuple[bytes, ...], generation: int, reason: Reason) -> None:
         """Tell every worker that these sessions are over; return when nothing hangs on them any more.
 
-        A worker that has not acknowledged in time is given up: its process, and all it holds open, ends.
+        A worker that has not acknowledged in time is given up: its process, and all it holds open, ends. One that is
+        still starting is told, and not waited for.
         """
         self._last_ack += 1
         message = SessionsRevoked(ack=self._last_ack, ids=ids, generation=generation, reason=reason.value)
         waiting: list[tuple[Worker, asyncio.Event]] = []
         for worker in tuple(self._workers.values()):
-            done = worker.pending[message.ack] = asyncio.Event()
-            waiting.append((worker, done))
+            if worker.may_hold_sessions:
+                done = worker.pending[message.ack] = asyncio.Event()
+                waiting.append((worker, done))
             self.send(worker, message)
         try:
             async with asyncio.timeout(self._ack_seconds):

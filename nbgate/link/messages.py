@@ -49,12 +49,15 @@ class LinkWorker(Message, frozen=True):
 
 
 class ChildEvent(Message, frozen=True):
-    """A child began or ended; the keeper writes it into the audit and into `status`."""
+    """A child began or ended; the keeper writes it into the audit and into `status`.
+
+    `running` tells a new keeper of a worker that an earlier one was told about; it is in the audit already.
+    """
 
     role: str
     worker: int
     pid: int
-    what: str  # "started" | "exited"
+    what: str  # "started" | "running" | "exited"
     status: int = 0  # wait status as shells print it: exit code, or 128 + signal
     restarts: int = 0
     at_unix: float = 0.0

@@ -147,6 +147,7 @@ def _forward(
 ) -> Forward:  # fmt: skip
     below = rest_of(route, head.target.segments)
     channel = is_message_channel(below)
+    untouched = is_untouched(below)
     data = heads.build(
         head,
         target,
@@ -155,12 +156,12 @@ def _forward(
         session=session,
         client=asker.client,
         keyring=policy.cookie_keys,
-        page=bool(state.token) and not is_untouched(below),
+        page=bool(state.token) and not untouched,
         channel=channel,
         navigation=kind is RequestKind.NAVIGATION,
         request_id=request_id,
     )
-    return Forward(route, state, data, channel, below)
+    return Forward(route, state, data, channel, untouched)
 
 
 def login_location(head: RequestHead) -> str:

@@ -12,7 +12,6 @@ from nbgate.crypto.sealing import NONCE_BYTES, Keyring
 from nbgate.errors import UpstreamProtocolError
 from nbgate.http.head import RequestHead
 from nbgate.http.response import BodyFraming, ResponseHead
-from nbgate.jupyter.paths import is_untouched
 from nbgate.model.route import RouteKind
 from nbgate.pipeline.verdict import Forward
 from nbgate.reasons import Reason
@@ -37,9 +36,11 @@ def judge_answer(response: ResponseHead, forward: Forward) -> Reason | None:
         return None
     if response.status == HTTPStatus.FORBIDDEN:
         return Reason.UPSTREAM_REJECTED_CREDENTIAL
+    if response.status not in _REDIRECTS:
+        return None
     location = response.value("location") or ""
     to_login = location.partition("?")[0] == f"{forward.route.base_url}login"
-    return Reason.UPSTREAM_REJECTED_CREDENTIAL if response.status in _REDIRECTS and to_login else None
+    return Reason.UPSTREAM_REJECTED_CREDENTIAL if to_login else None
 
 
 def answer_head(
@@ -72,7 +73,7 @@ def answer_head(
     """
     plan = BodyPlan.PASS
     if forward.state.token:
-        plan = plan_body(response, method=request.method, untouched=is_untouched(forward.below))
+        plan = plan_body(response, method=request.method, untouched=forward.untouched)
     if plan is BodyPlan.REFUSE:
         raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
     rewritten = plan is BodyPlan.REWRITE

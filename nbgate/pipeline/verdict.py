@@ -14,14 +14,14 @@ class Forward(Struct, frozen=True, gc=False):
     Attributes:
         upstream_head: The complete head but for its framing lines and the empty line.
         channel: A kernel or terminal websocket: no extensions, so that frames can be read.
-        below: The decoded segments below the route's prefix; what they name decides what may be rewritten.
+        untouched: What lies there is user content or an asset: no page of the server, not to be rewritten.
     """
 
     route: Route
     state: UpstreamState
     upstream_head: bytes
     channel: bool
-    below: tuple[str, ...]
+    untouched: bool
 
 
 class Respond(Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from nbgate.clock import Clock
 from nbgate.errors import LinkError
@@ -115,6 +115,8 @@ class Family:
         self.keeper.mark_ready(keeper)
         for slot in self.workers:
             self._link(slot)
+            if slot.child is not None and slot.started not in self._waiting:
+                self.tell_keeper(structs.replace(slot.started, what="running"))
         while self._waiting and self.tell_keeper(self._waiting[0]):
             self._waiting.popleft()
 
@@ -205,6 +207,8 @@ class Family:
             restarts=slot.restarts,
             at_unix=self._clock.unix(),
         )
+        if what == "started":
+            slot.started = event
         if not self.tell_keeper(event):
             self._waiting.append(event)
 

@@ -1,5 +1,6 @@
 """The places to fill: one keeper and N workers. A slot remembers what its successive children did."""
 
+from nbgate.link.messages import ChildEvent
 from nbgate.supervisor.backoff import Backoff
 from nbgate.supervisor.child import Child, Role
 
@@ -11,6 +12,7 @@ class Slot:
         self.role = role
         self.worker = worker
         self.child: Child | None = None
+        self.started = ChildEvent(role=role.value, worker=worker, pid=0, what="started")  # the newest one
         self.starts = 0
         self.was_ever_ready = False
         self.start_at_monotonic = 0.0

@@ -68,9 +68,9 @@ def use_terminal(page: Page, root):
     _menu(page, "File", "New", "Terminal")
     terminal = page.locator(".jp-Terminal .xterm-screen").first
     expect(terminal).to_be_visible(timeout=STEP_MS)
-    terminal.click()
     made = root / "by-terminal.txt"
-    for _ in range(STEP_MS // TRY_MS):
+    for _ in range(STEP_MS // TRY_MS):  # a notebook that is still being restored takes the focus back
+        terminal.click()
         page.keyboard.type("echo $((6*7)) > by-terminal.txt\n")
         with contextlib.suppress(TimeoutError):
             wait_until(made.exists, what="the terminal's file", deadline_seconds=TRY_MS / 1000)

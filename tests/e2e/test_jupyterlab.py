@@ -66,7 +66,11 @@ def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp
         log_in(page, gateway, base)
         cookies = {c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("__Host-Http-nbgate")}
         ((name, value),) = cookies.items()
-        work_in_lab(page, base, jupyter, tmp_path)
+        try:
+            work_in_lab(page, base, jupyter, tmp_path)
+        except BaseException:
+            page.screenshot(path=tmp_path / "last-sight.png")
+            raise
         compare_bodies(gateway, jupyter, base, recorder, f"{name}={value}")
         lab_steps.log_out(page)
         page.goto(f"{base}/lab")

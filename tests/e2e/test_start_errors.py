@@ -125,7 +125,7 @@ def test_a_mistyped_address_is_a_usage_error(tmp_path):
 def test_a_mistyped_upstream_is_a_usage_error(tmp_path):
     code, lines = start_and_end(tmp_path, upstream="localhost:notaport")
     assert USAGE == code, lines
-    check_lines(lines, "--upstream", "localhost:notaport")
+    check_lines(lines, "--upstream", "port", "localhost:8888")
 
 
 def test_nobody_to_log_in_keeps_it_on_loopback(tmp_path):

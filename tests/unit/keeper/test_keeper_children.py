@@ -27,6 +27,12 @@ async def test_who_runs_is_remembered_the_keeper_first(children):
     assert [99, 102] == [event.pid for event in children.running()]
 
 
+async def test_the_process_in_a_workers_place_is_known(children):
+    assert not children.is_running(1, 100)
+    children.take(started(pid=100))
+    assert (True, False) == (children.is_running(1, 100), children.is_running(1, 101))
+
+
 async def test_an_end_told_late_removes_no_successor(children):
     children.take(started(pid=100))
     children.take(started(pid=101, restarts=1))

@@ -260,7 +260,7 @@ async def linked(rig):
         on_message=lambda message: None,
         on_lost=lost.append,
     )
-    await link_worker(rig.keeper, LinkWorker(worker=1, pid=10), theirs)
+    await link_worker(rig.keeper, LinkWorker(worker=1, pid=10), theirs, is_new=False)
     yield link
     link.close()
 
@@ -280,7 +280,7 @@ async def test_what_a_worker_says_before_it_is_attached_is_heard_afterwards(rig,
 
     monkeypatch.setattr(subject, "open_link", eager)
     ours, theirs = socket.socketpair()
-    await link_worker(rig.keeper, LinkWorker(worker=1, pid=10), theirs)
+    await link_worker(rig.keeper, LinkWorker(worker=1, pid=10), theirs, is_new=False)
     ours.close()
     (worker,) = rig.keeper.workers
     assert [SessionAnswer(id=b"?" * 32, session=None)] == worker.link.of(SessionAnswer)

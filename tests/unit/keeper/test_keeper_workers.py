@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from nbgate.keeper.workers import Workers
-from nbgate.link.messages import AuditState, SessionsRevoked
+from nbgate.link.messages import AuditState, SessionsRevoked, WorkerHello
 from nbgate.reasons import Reason
 from nbgate.testing.keeper_parts import FakeLink
 
@@ -55,6 +55,17 @@ async def test_a_worker_that_does_not_acknowledge_in_time_is_replaced(workers, k
     assert [(0, 10, Reason.SLOW_REVOCATION)] == killed
     assert (True, False) == (slow.closed, good.closed)
     assert [1] == [worker.id for worker in workers]
+
+
+async def test_a_worker_that_is_still_starting_is_told_and_not_waited_for(workers, killed):
+    link = FakeLink()
+    link.slow = True
+    worker = workers.attach(0, 10, link, is_new=True)
+    await workers.revoke(IDS, 1, Reason.LOGGED_OUT)
+    assert ([1], []) == ([message.ack for message in link.of(SessionsRevoked)], killed)
+    worker.hello = WorkerHello(pid=10, boot="b", confinement=())
+    await workers.revoke(IDS, 1, Reason.LOGGED_OUT)
+    assert [(0, 10, Reason.SLOW_REVOCATION)] == killed
 
 
 async def test_a_worker_that_does_not_read_is_replaced_and_nobody_waits_for_it(workers, killed):

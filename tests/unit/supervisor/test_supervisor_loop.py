@@ -72,6 +72,9 @@ def test_a_killed_keeper_is_replaced_hears_what_happened_and_gets_every_link_ane
 
     assert [1, 1] == [slot.starts for slot in house.family.workers]
     assert house.count(f"keeper ChildEvent(role='keeper', worker=0, pid={pid}, what='exited', status=137") == 1
+    for slot in house.family.workers:
+        assert house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='started'") == 1
+        assert house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='running'") == 1
     assert 1 == sum("listening on" in line for line in house.said)
 
 
