@@ -108,6 +108,12 @@ def _unused(error: UnusedCliTokensError, words: list[str]) -> StartError:
             exit_code=ExitCode.USAGE,
         )
     word = (error.unused_tokens or [""])[0]
+    if word in _COMMANDS:
+        return StartError(
+            f"the command comes before its flags: {word}",
+            hint=f"did you mean nbgate {word} ...?",
+            exit_code=ExitCode.USAGE,
+        )
     close = get_close_matches(word, _COMMANDS, n=1)
     hint = f"did you mean nbgate {close[0]}?" if close else "nbgate --help shows what there is"
     return StartError(f"unknown command: {word}", hint=hint, exit_code=ExitCode.USAGE)

@@ -44,7 +44,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_stall_seconds: Annotated[float, Meta(gt=0, description="A client may stop reading for at most.")] = 30.0
     keepalive_seconds: Annotated[float, Meta(gt=0, description="An idle connection is kept for.")] = 75.0
     upstream_connect_seconds: Annotated[float, Meta(gt=0, description="Connecting to an upstream may take.")] = 5.0
-    upstream_answer_seconds: Annotated[float, Meta(gt=0, description="An upstream must begin its answer within.")] = 60.0
+    upstream_answer_seconds: Annotated[float, Meta(gt=0, description="An upstream must begin its answer within.")] = (
+        60.0
+    )
     upstream_body_seconds: Annotated[float, Meta(gt=0, description="An upstream may pause in its answer for.")] = 300.0
     upstream_idle_seconds: Annotated[float, Meta(gt=0, description="An idle upstream connection is kept for.")] = 30.0
     drain_seconds: Annotated[float, Meta(gt=0, description="Running requests may take after SIGTERM.")] = 30.0

@@ -17,7 +17,8 @@ from nbgate.edge.context import WorkerContext
 from nbgate.edge.exchange import Exchange
 from nbgate.edge.tunnel import Tunnel
 from nbgate.errors import ProtocolError
-from nbgate.http.head import Fields, HeadParser, find_head_end, judge_partial
+from nbgate.http.head import Fields, HeadLimits, HeadParser, find_head_end, judge_partial
+from nbgate.http.headers import HeaderTables
 from nbgate.model.client import Client
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
@@ -26,7 +27,6 @@ from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.reasons import Reason
 
 LINGER_SECONDS = 1.0
-LINGER_BYTES = 1 << 20
 NEVER = math.inf
 
 log = structlog.get_logger()
@@ -50,15 +50,17 @@ class ClientConnection(asyncio.Protocol):
         self.heads = ConnectionHeads()
         self._deadline_reason = Reason.HEAD_TIMEOUT
         self._parser: HeadParser | None = None
-        self._parser_version = -1
+        self._parser_limits: HeadLimits | None = None
+        self._parser_tables: HeaderTables | None = None
         self._scanned = 0
         self._judged = 0
         self._session_ids: set[bytes] = set()
         self._fields: Fields | None = None
         self._session_id: bytes | Reason | None = None
-        self._lingered_bytes = -1
+        self._is_ending = False
         self._holds: set[str] = set()
         self._writing_since = NEVER
+        self._unsent_bytes: float = math.inf
 
     # asyncio's callbacks
 
@@ -93,12 +95,14 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading from the upstream: the client does not keep up."""
         self._writing_since = self.worker.loop.time()
+        self._unsent_bytes = math.inf
         self._pass_pressure(full=True)
 
     def resume_writing(self) -> None:
-        """Read from the upstream again."""
+        """Read from the upstream again, and take the request that waited for the client to read its answers."""
         self._writing_since = NEVER
         self._pass_pressure(full=False)
+        self.guarded(self._next_request)
 
     # what exchanges and tunnels use
 
@@ -109,9 +113,7 @@ class ClientConnection(asyncio.Protocol):
         except Exception:
             error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
             log.exception("internal error", error_id=error_id)
-            if self.exchange is not None and not self.exchange.is_done:
-                self.exchange.break_off(Reason.INTERNAL, 500)
-            self.abort()
+            self.cut(Reason.INTERNAL, 500)
 
     def write(self, data: bytes) -> None:
         """Send `data`; on a connection that is gone it is dropped."""
@@ -134,6 +136,7 @@ class ClientConnection(asyncio.Protocol):
     def expect_body(self) -> None:
         """The next bytes are a request body: they may pause for a while, not for ever."""
         self._set_deadline(self.worker.policy.limits.body_idle_seconds, Reason.BODY_TIMEOUT)
+        self.release("behind")
 
     def expect_nothing(self) -> None:
         """Whoever runs the exchange keeps time."""
@@ -160,23 +163,27 @@ class ClientConnection(asyncio.Protocol):
         if early:
             tunnel.client_data(early)
         self.release("behind")
+        if self.worker.draining:  # the handshake was under way when the others were told
+            tunnel.drain()
 
     def exchange_done(self, *, keep: bool) -> None:
         """Go on with what is behind the finished exchange, or end the connection."""
         self.exchange = None
+        self.release("upstream")
         if not keep or self.worker.draining:
-            self.finish()
+            self.finish(self.worker.policy.limits.write_stall_seconds)
         elif self.buffer:
+            self.hold("behind")
             self.worker.loop.call_soon(self.guarded, self._next_request)
         else:
             self._set_deadline(self.worker.policy.limits.keepalive_seconds, Reason.KEEPALIVE_TIMEOUT)
             self.release("behind")
 
-    def finish(self) -> None:
-        """End the connection so that the last answer arrives: closing with unread bytes would reset it."""
+    def finish(self, seconds: float = LINGER_SECONDS) -> None:
+        """End the connection so that what was written arrives within `seconds`: closing would reset unread bytes."""
         self.buffer = b""
-        self._lingered_bytes = 0
-        self._set_deadline(LINGER_SECONDS, Reason.KEEPALIVE_TIMEOUT)
+        self._is_ending = True
+        self._set_deadline(seconds, Reason.KEEPALIVE_TIMEOUT)
         self._holds.clear()
         if self.transport is not None:
             self.transport.close()
@@ -186,24 +193,31 @@ class ClientConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def cut(self, reason: Reason, status: int = 0) -> None:
+        """End the connection at once, and record what ran on it as ended by `reason`."""
+        if self.tunnel is not None:
+            self.tunnel.break_off(reason)
+        elif self.exchange is not None:
+            self.exchange.break_off(reason, status)
+        self.abort()
+
     def drain(self) -> None:
         """End the connection if it is idle; a running exchange ends it when it is done, a tunnel is closed apart."""
         if self.exchange is None and self.tunnel is None:
             self.finish()
 
     def end_session(self, session_id: bytes, reason: Reason) -> bool:
-        """End what runs on behalf of the session (asked by `Sessions`)."""
+        """End what runs on behalf of the session (asked by `Sessions`); the keeper's answer to a logout passes."""
         if self.tunnel is not None and self.tunnel.session_id == session_id:
             return self.tunnel.end_session(reason)
-        if self.exchange is not None and self.exchange.session_id == session_id:
-            self.exchange.break_off(reason, 401)
-            self.abort()
+        if self.exchange is not None and self.exchange.session_id == session_id and not self.exchange.is_own:
+            self.cut(reason, 401)
         return True
 
     def expire(self, now: float) -> None:
         """Act on a passed deadline (asked by the worker's sweep)."""
-        if now - self._writing_since >= self.worker.policy.limits.write_stall_seconds:
-            self._end_with(Reason.WRITE_TIMEOUT)
+        if self._writing_since != NEVER and self._stalls(now):
+            self.cut(Reason.WRITE_TIMEOUT)
         elif self.tunnel is not None:
             self.tunnel.expire(now)
         elif self.exchange is not None and now >= self.exchange.deadline:
@@ -222,27 +236,32 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self.buffer += data
                 self.hold("behind")
-        elif self._lingered_bytes >= 0:
-            self._lingered_bytes += len(data)
-            if self._lingered_bytes > LINGER_BYTES:
-                self.abort()
-        else:
+        elif not self._is_ending:
             self.buffer = self.buffer + data if self.buffer else data
             self._next_request()
 
     def _next_request(self) -> None:
         if self.exchange is not None or self.transport is None or not self.buffer:
             return
+        if self._writing_since != NEVER:  # who does not read the last answers gets no more: nothing would bound them
+            self.hold("behind")
+            return
         policy = self.worker.policy_now()
-        if self._parser is None or self._parser_version != policy.version:
+        if (
+            self._parser is None
+            or self._parser_limits is not policy.head_limits
+            or self._parser_tables is not policy.tables
+        ):
             self._parser = HeadParser(policy.head_limits, policy.tables)
-            self._parser_version = policy.version
+            self._parser_limits, self._parser_tables = policy.head_limits, policy.tables
         try:
             end = find_head_end(self.buffer, self._scanned)
             if end < 0:
                 self._wait_for_head()
                 return
             raw, self.buffer = self.buffer[:end], self.buffer[end:]
+            if not self.buffer:
+                self.release("behind")
             self._scanned = self._judged = 0
             head = self._parser.parse(raw)
         except ProtocolError as error:
@@ -273,7 +292,7 @@ class ClientConnection(asyncio.Protocol):
         self.finish()
 
     def _expire_reading(self) -> None:
-        if self._lingered_bytes >= 0:
+        if self._is_ending:
             self.abort()
         elif self._deadline_reason is Reason.HEAD_TIMEOUT and self.buffer:
             self._reject(ProtocolError(Reason.HEAD_TIMEOUT, 408))
@@ -282,12 +301,12 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.finish()
 
-    def _end_with(self, reason: Reason) -> None:
-        if self.tunnel is not None:
-            self.tunnel.break_off(reason)
-        elif self.exchange is not None:
-            self.exchange.break_off(reason, 0)
-        self.abort()
+    def _stalls(self, now: float) -> bool:
+        """Say whether a client that is behind has read nothing for too long; who reads slowly is still reading."""
+        unsent_bytes = self.transport.get_write_buffer_size() if self.transport is not None else 0
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes, self._writing_since = unsent_bytes, now
+        return now - self._writing_since >= self.worker.policy.limits.write_stall_seconds
 
     def _pass_pressure(self, *, full: bool) -> None:
         if self.tunnel is not None:

@@ -10,7 +10,7 @@ from nbgate.clock import Clock
 from nbgate.edge.outbox import Outbox
 from nbgate.edge.pool import Pool
 from nbgate.edge.sessions import Sessions
-from nbgate.http.response import KnownLines
+from nbgate.http.response import KnownHeads
 from nbgate.policy import Policy
 from nbgate.rewrite.response import ClientHeads
 
@@ -40,7 +40,7 @@ class WorkerContext:
     random: Callable[[int], bytes]
     suspect: Callable[[str], None]
     id_prefix: str
-    known_lines: KnownLines = field(default_factory=KnownLines)
+    known_heads: KnownHeads = field(default_factory=KnownHeads)
     connections: "set[ClientConnection]" = field(default_factory=set)
     requests: int = 0
     websockets: int = 0

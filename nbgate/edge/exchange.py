@@ -74,6 +74,11 @@ class Exchange:
         """Return the id of the session on whose behalf this runs."""
         return self.session.id if self.session is not None else None
 
+    @property
+    def is_own(self) -> bool:
+        """True when the keeper's own pages answer this."""
+        return self.forward is not None and self.forward.route.kind is RouteKind.OWN
+
     # deciding
 
     def begin(self) -> None:
@@ -139,7 +144,7 @@ class Exchange:
         self._answer(Respond(status, reason))
 
     def _answer(self, verdict: Respond) -> None:
-        close = self._must_close()
+        close = verdict.close or self._must_close()
         data = answers.respond(
             verdict, self.kind, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD"
         )
@@ -173,11 +178,11 @@ class Exchange:
 
     def body_broken(self, error: ProtocolError, *, answered: bool) -> None:
         """End the exchange for a bad or late body; `answered` says that the answer is already under way."""
-        self.status, self.reason = error.status, error.reason
         if answered:
             self.break_off(error.reason, error.status)
             self.connection.abort()
             return
+        self.status, self.reason = error.status, error.reason
         self.connection.write(answers.rejection(error.status))
         self.release_upstream(reusable=False)
         self.wants_body = False
@@ -189,9 +194,11 @@ class Exchange:
             self.uplink.body_late()
 
     def client_full(self, *, full: bool) -> None:
-        """Stop or go on reading from the upstream."""
+        """Stop or go on reading from the upstream; who is not read is not late."""
         if self.uplink is not None:
             self.uplink.client_full(full=full)
+            if self.uplink.relay is not None and self.uplink.relay.has_begun:
+                self.deadline = NEVER if full else self.worker.loop.time() + self.policy.limits.upstream_body_seconds
 
     # websockets
 
@@ -243,10 +250,12 @@ class Exchange:
             self.suspect()
             self.fail(Reason.UPSTREAM_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
 
-    def fail(self, reason: Reason, status: int) -> None:
-        """Answer with an error page: the upstream gave no answer that could be passed on."""
+    def fail(self, reason: Reason, status: int, *, close: bool = False) -> None:
+        """Answer with an error page: the upstream, or the keeper, gave no answer that could be passed on."""
         self.release_upstream(reusable=False)
-        self.refuse(reason, status)
+        if self.is_own:
+            reason, status = Reason.KEEPER_UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE
+        self._answer(Respond(status, reason, close=close))
 
     def break_off(self, reason: Reason, status: int) -> None:
         """End without (the rest of) an answer; the caller ends the client's connection."""
@@ -269,7 +278,7 @@ class Exchange:
 
     def suspect(self) -> None:
         """Have the keeper look at this exchange's upstream again."""
-        if self.forward is not None and self.forward.route.kind is not RouteKind.OWN:
+        if self.forward is not None and not self.is_own:
             self.worker.suspect(self.forward.route.name)
 
     def _close(self) -> None:

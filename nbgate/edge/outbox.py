@@ -31,7 +31,7 @@ class Outbox:
     ) -> None:
         self._loop = loop
         self._clock = clock
-        self._boot = boot
+        self.boot = boot
         self._send = send
         self._next = 1
         self._unsent: list[bytes] = []
@@ -49,20 +49,21 @@ class Outbox:
 
     def record(self, kind: Callable[..., E], **fields: Any) -> None:
         """Make an event of `kind`, stamped and numbered, and hand it to the keeper within `FLUSH_SECONDS`."""
-        unix = self._clock.unix()
-        event = kind(
-            timestamp=self._timestamp(unix),
-            monotonic_us=int(self._clock.monotonic() * 1_000_000),
-            boot=self._boot,
-            n=self._next,
-            **fields,
-        )
+        timestamp, monotonic_us, number = self.stamp()
+        self.put(kind(timestamp=timestamp, monotonic_us=monotonic_us, boot=self.boot, n=number, **fields))
+
+    def stamp(self) -> tuple[str, int, int]:
+        """Return timestamp, monotonic microseconds and number of the next event, which must be `put` next."""
+        return self._timestamp(self._clock.unix()), int(self._clock.monotonic() * 1_000_000), self._next
+
+    def put(self, event: Event) -> None:
+        """Hand over an event that carries the last `stamp`."""
         body = encode_event(event)
         self._unacked.append((self._next, body))
         self._unsent.append(body)
         self._next += 1
         if len(self._unacked) > SOFT_LIMIT and not self.full_since_unix:
-            self.full_since_unix = unix
+            self.full_since_unix = self._clock.unix()
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_later(FLUSH_SECONDS, self.flush)
@@ -73,7 +74,7 @@ class Outbox:
         unsent, self._unsent = self._unsent, []
         first = self._next - len(unsent)
         for start in range(0, len(unsent), BATCH):
-            self._send(Records(boot=self._boot, first=first + start, bodies=tuple(unsent[start : start + BATCH])))
+            self._send(Records(boot=self.boot, first=first + start, bodies=tuple(unsent[start : start + BATCH])))
 
     def acknowledge(self, upto: int) -> None:
         """Forget the events up to and including number `upto`: they are in the log."""

@@ -36,6 +36,7 @@ class Pool:
         if len(idle) >= MAX_IDLE or not connection.is_open:
             connection.close()
             return
+        connection.resume_reading()  # it may have been paused for a slow client: unread it would answer nobody
         connection.reused = True
         connection.idle_since = self._loop.time()
         idle.append(connection)

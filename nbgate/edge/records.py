@@ -1,7 +1,6 @@
 """The audit events of exchanges and tunnels: which of their facts are recorded; of headers only the user agent."""
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
@@ -13,27 +12,55 @@ if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
 
 _ABNORMAL_CLOSE = 1006
+_BAD_REQUEST = 400
 _ORDERLY_ENDS = frozenset({None, Reason.CLIENT_GONE, Reason.DRAINING})
 
 
 def record_request(exchange: "Exchange", duration_seconds: float) -> None:
-    """Record a request and its answer."""
-    exchange.worker.outbox.record(
-        HttpRequest,
-        outcome="success" if 0 < exchange.status < HTTPStatus.BAD_REQUEST else "failure",
+    """Record a request and its answer. Written out, because it runs for every request: a third of the cost."""
+    outbox = exchange.worker.outbox
+    fields, session, client = exchange.head.fields, exchange.session, exchange.connection.client
+    timestamp, monotonic_us, number = outbox.stamp()
+    event = HttpRequest(
+        timestamp=timestamp,
+        monotonic_us=monotonic_us,
+        boot=outbox.boot,
+        n=number,
+        outcome="success" if 0 < exchange.status < _BAD_REQUEST else "failure",
+        request_id=exchange.request_id,
+        client_ip=client.address,
+        client_port=client.port,
         method=exchange.head.method,
+        host=fields.host,
+        path=cut(exchange.head.target.raw_path),
         status=exchange.status,
         duration_ns=int(duration_seconds * 1e9),
         request_bytes=exchange.request_bytes,
         response_bytes=exchange.response_bytes,
-        reason=exchange.reason.value if exchange.reason is not None else UNSET,
-        **_who_and_where(exchange),
+        user=UNSET if session is None else session.user,
+        session=UNSET if session is None else session.label,
+        user_agent=UNSET if fields.user_agent is None else cut(fields.user_agent),
+        upstream=UNSET if exchange.forward is None else exchange.forward.route.name,
+        reason=UNSET if exchange.reason is None else exchange.reason.value,
     )
+    outbox.put(event)
 
 
 def record_open(exchange: "Exchange") -> None:
     """Record that a websocket was accepted."""
-    exchange.worker.outbox.record(WebsocketOpen, **_who_and_where(exchange))
+    head, session, client = exchange.head, exchange.session, exchange.connection.client
+    exchange.worker.outbox.record(
+        WebsocketOpen,
+        request_id=exchange.request_id,
+        client_ip=client.address,
+        client_port=client.port,
+        host=head.fields.host,
+        path=cut(head.target.raw_path),
+        user=session.user if session is not None else UNSET,
+        session=session.label if session is not None else UNSET,
+        user_agent=cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,
+        upstream=exchange.forward.route.name if exchange.forward is not None else UNSET,
+    )
 
 
 def record_close(
@@ -61,18 +88,3 @@ def record_close(
         session=session.label if session is not None else UNSET,
         reason=reason.value if reason is not None else UNSET,
     )
-
-
-def _who_and_where(exchange: "Exchange") -> dict[str, Any]:
-    head, session, client = exchange.head, exchange.session, exchange.connection.client
-    return {
-        "request_id": exchange.request_id,
-        "client_ip": client.address,
-        "client_port": client.port,
-        "host": head.fields.host,
-        "path": cut(head.target.raw_path),
-        "user": session.user if session is not None else UNSET,
-        "session": session.label if session is not None else UNSET,
-        "user_agent": cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,
-        "upstream": exchange.forward.route.name if exchange.forward is not None else UNSET,
-    }

@@ -10,7 +10,7 @@ from nbgate.access.paths import RequestKind
 from nbgate.errors import UpstreamProtocolError
 from nbgate.http.framing import LAST_CHUNK, Body, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
 from nbgate.http.head import find_head_end
-from nbgate.http.response import BodyFraming, ResponseHead, parse_response_head
+from nbgate.http.response import BodyFraming, ResponseHead
 from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
 from nbgate.reasons import Reason
 from nbgate.rewrite.html import PageRewriter
@@ -35,6 +35,7 @@ class Relay:
         self.has_begun = False
         self._buffer = b""
         self._scanned = 0
+        self._date = b""
         self._informational = 0
         self._body: Body = NoBody()
         self._head: ClientHead | None = None
@@ -52,9 +53,9 @@ class Relay:
         except UpstreamProtocolError as error:
             self._broken(error.reason)
 
-    def end_of_upstream(self) -> None:
-        """Take note that the upstream's connection ended while the body was under way."""
-        if self._body.eof():
+    def end_of_upstream(self, *, broken: bool) -> None:
+        """Take note that the upstream's connection ended, or broke, while the body was under way."""
+        if self._body.eof() and not broken:
             self._pass_on(b"", b"", finished=True)
         else:
             self._broken(Reason.UPSTREAM_TRUNCATED)
@@ -68,7 +69,7 @@ class Relay:
                     raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
                 self._buffer, self._scanned = buffer, len(buffer)
                 return
-            head = parse_response_head(buffer[:end], method=exchange.head.method, known=exchange.worker.known_lines)
+            head, self._date = exchange.worker.known_heads.read(buffer[:end], method=exchange.head.method)
             buffer, self._scanned = buffer[end:], 0
             if not head.is_informational or head.status == 101:
                 break
@@ -101,13 +102,13 @@ class Relay:
             keyring=exchange.policy.cookie_keys,
             random=exchange.worker.random,
             request_id=exchange.request_id,
-            close=exchange.worker.draining,
+            date=self._date,
+            close=exchange.worker.draining or exchange.wants_body,
         )
         if self._head.rewrite:
             self._page = PageRewriter(exchange.forward.state.token)
         self._body = _decoder(head)
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
-        self.has_begun = True
         exchange.status = head.status
         exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_body_seconds
         self._take_body(rest, self._head.data)
@@ -126,6 +127,7 @@ class Relay:
             if self._page.leaked:
                 self._broken(Reason.SECRET_IN_RESPONSE)
                 return
+        self.has_begun = True
         exchange.response_bytes += len(payload)
         if head.chunked:
             payload = encode_chunk(payload) + (LAST_CHUNK if finished else b"")
@@ -143,7 +145,7 @@ class Relay:
             self.exchange.break_off(reason, self.exchange.status)
             self.exchange.connection.abort()
         else:
-            self.exchange.fail(reason, 502)
+            self.exchange.fail(reason, 502, close=True)
 
 
 def _decoder(head: ResponseHead) -> Body:

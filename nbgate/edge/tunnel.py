@@ -49,6 +49,7 @@ class Tunnel:
         self._closed_to_client = False
         self._closed_to_upstream = False
         self._deadline = NEVER
+        self._upstream_deadline = NEVER
         self._recorded = False
         exchange.worker.websockets += 1
 
@@ -117,6 +118,11 @@ class Tunnel:
             else:
                 self._upstream.resume_reading()
 
+    def upstream_full(self, *, full: bool) -> None:
+        """Take note that the upstream does, or no longer does, fall behind with reading: not for ever."""
+        seconds = self.exchange.policy.limits.upstream_answer_seconds if full else NEVER
+        self._upstream_deadline = self._loop.time() + seconds
+
     def end_session(self, reason: Reason) -> bool:
         """Close with 4401: the session is over. The kernel is not touched. True when the close frame is sent."""
         self.close(SESSION_ENDED, reason)
@@ -148,6 +154,9 @@ class Tunnel:
         """Abort what has not ended in time."""
         if now >= self._deadline:
             self._client.abort()
+        elif now >= self._upstream_deadline:
+            self._upstream_deadline = NEVER
+            self.close(SERVICE_RESTART, Reason.UPSTREAM_TIMEOUT)
 
     def _send_close(self) -> None:
         code, self._close_code = self._pending_close, self._pending_close
@@ -166,9 +175,11 @@ class Tunnel:
             self._upstream.write(build_close(known, "", mask=self.exchange.worker.random(4)))
 
     def _drop_upstream(self) -> None:
-        if self._upstream is not None:
-            self._upstream.close()
-            self._upstream = None
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.close()
+            self._loop.call_later(ECHO_SECONDS, upstream.abort)  # one that reads nothing would never be closed
+            self._client.release("upstream")
 
     def _client_closes(self, piece: Control) -> None:
         self._close_code = self._close_code or parse_close(piece.payload) or 1005

@@ -89,7 +89,7 @@ class Uplink:
             return
         exchange.suspect()
         exchange.connection.release("connecting")
-        exchange.connection.guarded(exchange.fail, Reason.KEEPER_UNAVAILABLE if self._own else reason, status)
+        exchange.connection.guarded(exchange.fail, reason, status)
 
     # sending
 
@@ -173,11 +173,11 @@ class Uplink:
         elif self.relay is not None and not self.exchange.is_done:
             self.relay.take(data)
 
-    def upstream_lost(self) -> None:
+    def upstream_lost(self, *, broken: bool) -> None:
         """Take note that the upstream's connection is gone."""
-        self.exchange.connection.guarded(self._lost)
+        self.exchange.connection.guarded(self._lost, broken)
 
-    def _lost(self) -> None:
+    def _lost(self, broken: bool) -> None:
         exchange, upstream = self.exchange, self.upstream
         self.upstream = None
         if exchange.tunnel is not None:
@@ -185,7 +185,7 @@ class Uplink:
         elif exchange.is_done or self.relay is None:
             return
         elif self.relay.has_begun:
-            self.relay.end_of_upstream()
+            self.relay.end_of_upstream(broken=broken)
         elif upstream is not None and upstream.reused and self._may_retry(self.relay):
             self.relay = None
             self._begin_connecting()
@@ -199,11 +199,19 @@ class Uplink:
         return head.method in SAFE_METHODS and not head.has_body and not relay.has_bytes
 
     def upstream_full(self, *, full: bool) -> None:
-        """Stop or go on reading from the client."""
+        """Stop or go on reading from the client; while it is not read it is the upstream that must do something."""
+        exchange = self.exchange
         if full:
-            self.exchange.connection.hold("upstream")
+            exchange.connection.hold("upstream")
         else:
-            self.exchange.connection.release("upstream")
+            exchange.connection.release("upstream")
+        if exchange.tunnel is not None:
+            exchange.tunnel.upstream_full(full=full)
+        elif full:
+            exchange.connection.expect_nothing()
+            self._await_answer()
+        elif exchange.wants_body:
+            exchange.connection.expect_body()
 
     def client_full(self, *, full: bool) -> None:
         """Stop or go on reading from the upstream."""
@@ -218,7 +226,7 @@ class Uplink:
         upstream, self.upstream = self.upstream, None
         if upstream is None:
             return
-        if reusable and not self.exchange.wants_body:
+        if reusable and not self.exchange.wants_body and upstream.has_sent_all:
             self.exchange.worker.pool.give_back(upstream)
         else:
             upstream.abort()

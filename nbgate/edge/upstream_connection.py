@@ -18,8 +18,8 @@ class UpstreamUser(Protocol):
         """Take bytes of the upstream."""
         ...
 
-    def upstream_lost(self) -> None:
-        """Take note that the upstream ended or broke the connection."""
+    def upstream_lost(self, *, broken: bool) -> None:
+        """Take note that the upstream ended the connection, or that it broke."""
         ...
 
     def upstream_full(self, *, full: bool) -> None:
@@ -44,7 +44,12 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """True until the connection is lost or closed."""
-        return self.transport is not None
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def has_sent_all(self) -> bool:
+        """True when nothing that was written waits for the upstream to read."""
+        return self.transport is not None and self.transport.get_write_buffer_size() == 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport (asyncio's callback)."""
@@ -62,11 +67,11 @@ class UpstreamConnection(asyncio.Protocol):
         """Treat the upstream's end of sending as the end of the connection (asyncio's callback)."""
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever uses the connection (asyncio's callback)."""
         self.transport = None
         if self.user is not None:
-            self.user.upstream_lost()
+            self.user.upstream_lost(broken=exc is not None)
         else:
             self._on_idle_lost(self)
 

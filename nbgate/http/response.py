@@ -20,6 +20,9 @@ _HEAD = re.compile(
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
 )
 _LENGTH = re.compile(r"[0-9]{1,15}")
+_DATE_BEGINS = b"\r\nDate: "
+_DATE = re.compile(rb"Date: [A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\r\n")  # RFC 9110 section 5.6.7
+_DATE_BYTES = 37
 _NOT_FORWARDED = HOP_BY_HOP | {"content-length"}
 
 # Two of these could mean one thing to the gateway and another to the browser.
@@ -37,33 +40,6 @@ _SINGLETONS = frozenset(
 
 
 Line = tuple[str, bytes, str]  # lower-case name, the line with its CRLF, value as latin-1
-
-
-class KnownLines:
-    """Header lines that were read before: upstreams repeat most of theirs in every answer.
-
-    Holds at most `MAX_LINES` and starts anew when full. Cookies are not kept: they are somebody's.
-    """
-
-    MAX_LINES = 512
-
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines: dict[bytes, Line] = {}
-
-    def read(self, line: bytes) -> Line:
-        """Return what `line` says; its shape is good already."""
-        known = self._lines.get(line)
-        return known if known is not None else self._learn(line)
-
-    def _learn(self, line: bytes) -> Line:
-        read = _read_line(line)
-        if read[0] != "set-cookie":
-            if len(self._lines) >= self.MAX_LINES:
-                self._lines.clear()
-            self._lines[line] = read
-        return read
 
 
 class BodyFraming(Enum):
@@ -86,6 +62,7 @@ class ResponseHead(Struct, frozen=True, gc=False):
         keep_alive: Whether the connection may serve another request once the body is read.
         content_type: Lower case.
         upgrade: Upgrade, lower case, when Connection says upgrade.
+        set_cookies: The values of Set-Cookie, which also stand in `lines`.
     """
 
     status: int
@@ -97,6 +74,7 @@ class ResponseHead(Struct, frozen=True, gc=False):
     keep_alive: bool
     content_type: str | None
     upgrade: str | None
+    set_cookies: tuple[str, ...] = ()
 
     @property
     def is_informational(self) -> bool:
@@ -109,13 +87,50 @@ class ResponseHead(Struct, frozen=True, gc=False):
         return ", ".join(values) if values else None
 
 
-def parse_response_head(head: bytes, *, method: str, known: KnownLines | None = None) -> ResponseHead:
+class KnownHeads:
+    """Heads that were read before: an upstream that is polled repeats its whole head, but for the Date.
+
+    Reading is a pure function of the bytes, so equal bytes are read once. Holds at most `MAX_HEADS` of at most
+    `MAX_HEAD_BYTES` and starts anew when full. Heads that set cookies are not kept: they are somebody's.
+    """
+
+    MAX_HEADS = 256
+    MAX_HEAD_BYTES = 4096
+
+    __slots__ = ("_heads",)
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[bool, bytes], ResponseHead] = {}
+
+    def read(self, head: bytes, *, method: str) -> tuple[ResponseHead, bytes]:
+        """Return what `parse_response_head` says of `head` without its Date, and the Date line with its CRLF, or b"".
+
+        Raises:
+            UpstreamProtocolError: As `parse_response_head`.
+        """
+        date = b""
+        at = head.find(_DATE_BEGINS)
+        if at >= 0 and _DATE.match(head, at + 2) is not None:
+            end = at + 2 + _DATE_BYTES
+            date = head[at + 2 : end]
+            head = head[: at + 2] + head[end:]
+        key = (method == "HEAD", head)
+        known = self._heads.get(key)
+        if known is None:
+            known = parse_response_head(head, method=method)
+            if len(head) <= self.MAX_HEAD_BYTES and not known.set_cookies:
+                if len(self._heads) >= self.MAX_HEADS:
+                    self._heads.clear()
+                self._heads[key] = known
+        return known, date
+
+
+def parse_response_head(head: bytes, *, method: str) -> ResponseHead:
     """Read a complete response head.
 
     Args:
         head: From the status line to the empty line, inclusive.
         method: Of the request it answers; an answer to HEAD has no body.
-        known: Lines read before, when the caller keeps them.
 
     Raises:
         UpstreamProtocolError: UPSTREAM_BAD_RESPONSE, when anything about it is unclear.
@@ -126,9 +141,8 @@ def parse_response_head(head: bytes, *, method: str, known: KnownLines | None = 
     minor, status = (1 if match[1] == b"1" else 0), int(match[2])
     values: dict[str, str] = {}
     lines: list[Line] = []
-    read = _read_line if known is None else known.read
     for line in match[4].splitlines(keepends=True):
-        entry = read(line)
+        entry = _read_line(line)
         name, _, value = entry
         if name not in values:
             values[name] = value
@@ -157,6 +171,7 @@ def parse_response_head(head: bytes, *, method: str, known: KnownLines | None = 
         persistent and framing is not BodyFraming.EOF and status != 101,
         None if content_type is None else content_type.lower(),
         values.get("upgrade", "").lower() or None if "upgrade" in options else None,
+        tuple(value for name, _, value in lines if name == "set-cookie") if "set-cookie" in values else (),
     )
 
 

@@ -53,6 +53,7 @@ def answer_head(
     keyring: Keyring,
     random: Callable[[int], bytes],
     request_id: str,
+    date: bytes,
     close: bool,
 ) -> ClientHead:
     """Return the head for the client.
@@ -66,6 +67,7 @@ def answer_head(
         keyring: Seals them.
         random: Returns that many random bytes.
         request_id: Sent along as X-Request-ID.
+        date: The upstream's Date line, which `response` does not hold, or b"".
         close: The connection must end with this answer.
 
     Raises:
@@ -93,7 +95,7 @@ def answer_head(
         framing += b"Connection: close\r\n"
     elif request.minor == 0:
         framing += b"Connection: keep-alive\r\n"
-    return ClientHead(lines + framing + b"\r\n", chunked, keep_alive, rewritten)
+    return ClientHead(lines + date + framing + b"\r\n", chunked, keep_alive, rewritten)
 
 
 def switch_head(
@@ -123,16 +125,16 @@ def _build(
     *,
     rewritten: bool,
 ) -> bytes:
-    if forward.route.kind is RouteKind.OWN:  # the keeper's cookies are ours: they pass as they are
+    cookies = b""
+    if response.set_cookies and forward.route.kind is RouteKind.OWN:  # the keeper's cookies are ours: they pass as they are
         cookies = b"".join(line for name, line, _ in response.lines if name == "set-cookie")
-    else:
-        values = [value for name, _, value in response.lines if name == "set-cookie"]
-        cookies = (
-            client_set_cookies(
-                values, route=forward.route, user=user, keyring=keyring, nonce=lambda: random(NONCE_BYTES)
-            )
-            if values
-            else b""
+    elif response.set_cookies:
+        cookies = client_set_cookies(
+            response.set_cookies,
+            route=forward.route,
+            user=user,
+            keyring=keyring,
+            nonce=lambda: random(NONCE_BYTES),
         )
     return heads.build(
         response,

@@ -12,6 +12,7 @@ from nbgate.model.route import Route
 from nbgate.rewrite.location import map_link, map_location
 
 MAX_KNOWN_NAMES = 512
+MAX_BUILT = 256
 
 # What is no longer true of a page once a byte of it has changed; and nobody keeps it, it was made for one person.
 _OF_THE_OLD_BODY = frozenset(
@@ -60,11 +61,16 @@ _KEEP = _Line.KEEP  # looked up for every line of every answer
 
 
 class ClientHeads:
-    """Builds heads for clients; remembers what is to be done with each header name (at most `MAX_KNOWN_NAMES`)."""
+    """Builds heads for clients; remembers what is to be done with each name (at most `MAX_KNOWN_NAMES`).
+
+    The lines of the same `ResponseHead` object for the same route and origin are built once (at most `MAX_BUILT`): the
+    reader gives the same object for the same bytes.
+    """
 
     def __init__(self, tables: HeaderTables) -> None:
         self._tables = tables
         self._known: dict[str, _Line] = {}
+        self._built: dict[tuple[int, str, str, bool], tuple[ResponseHead, bytes]] = {}
 
     def build(
         self,
@@ -86,6 +92,17 @@ class ClientHeads:
             set_cookies: Finished Set-Cookie lines; the upstream's own are never copied.
             request_id: Of the request; printable ASCII.
         """
+        key = (id(response), route.name, public_origin, rewritten)
+        built = self._built.get(key)
+        if built is None or built[0] is not response:
+            built = (response, self._lines(response, route, public_origin, rewritten=rewritten))
+            if not response.set_cookies:  # such a head comes once
+                if len(self._built) >= MAX_BUILT:
+                    self._built.clear()
+                self._built[key] = built
+        return b"%b%bX-Request-ID: %b\r\n" % (built[1], set_cookies, request_id.encode("ascii"))
+
+    def _lines(self, response: ResponseHead, route: Route, public_origin: str, *, rewritten: bool) -> bytes:
         lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.phrase.encode("latin-1"))]
         known = self._known
         sniffs = response.status != _SWITCHING
@@ -107,7 +124,6 @@ class ClientHeads:
             lines.append(b"X-Content-Type-Options: nosniff\r\n")
         if response.status == _SWITCHING:
             lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-        lines.append(b"%bX-Request-ID: %b\r\n" % (set_cookies, request_id.encode("ascii")))
         return b"".join(lines)
 
     def _learn(self, name: str) -> _Line:

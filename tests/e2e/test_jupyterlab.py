@@ -52,7 +52,7 @@ def work_in_lab(page, base, jupyter, tmp_path):
     lab_steps.run_six_times_seven(page)
     lab_steps.save_notebook(page, jupyter.root)
     lab_steps.reload_notebook(page)
-    lab_steps.use_terminal(page, jupyter.root)
+    lab_steps.use_terminal(page, base, jupyter.root)
     file = tmp_path / "every byte.bin"
     file.write_bytes(bytes(range(256)) * 2000)
     lab_steps.upload_file(page, jupyter.root, file)

@@ -26,7 +26,6 @@ def gateway(request, tmp_path):
     with StubUpstream().in_thread() as stub:
         flags, upstream = ("--allow-open-upstream",), f"127.0.0.1:{stub.port}"
         with running_gateway(tmp_path, upstream, flags=flags, workers=request.param, config=CHEAP_LOGIN) as running:
-            running.workers = request.param
             running.add_user("bob", PASSWORD)
             yield running
 

@@ -111,6 +111,13 @@ def test_a_link_does_not_hide_where_the_data_folder_is(tmp_path, monkeypatch):
         require_apart(tmp_path / "link" / "state")
 
 
+def test_the_process_that_becomes_the_supervisor_loads_neither_event_loop_nor_tls():
+    script = "import sys, nbgate.cli.parser, nbgate.cli.serve; print({'asyncio', 'ssl', 'aiohttp'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ("set()\n", "") == (done.stdout, done.stderr)
+
+
 LIMITS = """
 import os, resource
 from nbgate.cli.serve import prepare_process

@@ -3,7 +3,7 @@
 import pytest
 
 from nbgate.errors import UpstreamProtocolError
-from nbgate.http.response import BodyFraming, KnownLines, parse_response_head
+from nbgate.http.response import BodyFraming, KnownHeads, parse_response_head
 from nbgate.reasons import Reason
 
 
@@ -150,18 +150,40 @@ def test_an_unclear_head_is_refused(head):
     assert Reason.UPSTREAM_BAD_RESPONSE == caught.value.reason
 
 
-def test_lines_read_before_say_the_same_again():
-    known = KnownLines()
-    head = answer(b"Server: x", b"Set-Cookie: a=1", b"Content-Length: 5")
-    for _ in range(2):
-        assert parse_response_head(head, method="GET") == parse_response_head(head, method="GET", known=known)
+DATE = b"Date: Mon, 23 Nov 2026 07:38:05 GMT"
 
 
-def test_cookies_are_not_kept_and_the_memory_is_bounded():
-    known = KnownLines()
-    assert known.read(b"Server: x\r\n") is known.read(b"Server: x\r\n")
-    assert known.read(b"Set-Cookie: a=1\r\n") is not known.read(b"Set-Cookie: a=1\r\n")
-    first = known.read(b"Server: x\r\n")
-    for number in range(KnownLines.MAX_LINES):
-        known.read(b"ETag: %d\r\n" % number)
-    assert first is not known.read(b"Server: x\r\n")
+def test_a_head_read_before_is_the_same_object_but_for_its_date():
+    known = KnownHeads()
+    first, date = known.read(answer(b"Server: x", DATE, b"Content-Length: 5"), method="GET")
+    again, later = known.read(answer(b"Server: x", DATE.replace(b":05", b":06"), b"Content-Length: 5"), method="GET")
+    assert first is again
+    assert (DATE + b"\r\n", DATE.replace(b":05", b":06") + b"\r\n") == (date, later)
+    assert parse_response_head(answer(b"Server: x", b"Content-Length: 5"), method="GET") == first
+
+
+@pytest.mark.parametrize("line", [b"Date: yesterday", b"date: Mon, 23 Nov 2026 07:38:05 GMT", b"X: y"])
+def test_what_is_no_date_stays_in_the_head(line):
+    head = answer(line, b"Content-Length: 5")
+    assert (parse_response_head(head, method="GET"), b"") == KnownHeads().read(head, method="GET")
+
+
+def test_the_answer_to_head_is_another_one():
+    known = KnownHeads()
+    head = answer(b"Content-Length: 5")
+    assert BodyFraming.LENGTH == known.read(head, method="GET")[0].framing
+    assert BodyFraming.NONE == known.read(head, method="HEAD")[0].framing
+
+
+def test_heads_with_cookies_and_long_ones_are_not_kept_and_the_memory_is_bounded():
+    known = KnownHeads()
+    for head in (answer(b"Set-Cookie: a=1"), answer(b"X: " + b"y" * KnownHeads.MAX_HEAD_BYTES)):
+        assert known.read(head, method="GET")[0] is not known.read(head, method="GET")[0]
+    first = known.read(answer(b"X: y"), method="GET")[0]
+    for number in range(KnownHeads.MAX_HEADS):
+        known.read(answer(b"ETag: %d" % number), method="GET")
+    assert first is not known.read(answer(b"X: y"), method="GET")[0]
+
+
+def test_cookies_are_told_apart():
+    assert ("a=1", "b=2") == parse_response_head(answer(b"Set-Cookie: a=1", b"Set-Cookie: b=2"), method="GET").set_cookies

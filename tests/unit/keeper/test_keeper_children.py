@@ -61,3 +61,10 @@ async def test_a_beginning_is_recorded_with_the_version(rig, children):
     (record,) = rig.sink.records("process")
     assert (__version__, "started") == (record["nbgate.version"], record["message"])
     assert not {"nbgate.process.worker", "process.exit_code", "event.reason"} & set(record)
+
+
+async def test_one_that_runs_since_an_earlier_keeper_is_remembered_and_not_recorded_again(rig, children):
+    children.take(ChildEvent(role="worker", worker=1, pid=100, what="running"))
+
+    assert [100] == [event.pid for event in children.running()]
+    assert [] == rig.sink.records("process")

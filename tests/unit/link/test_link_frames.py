@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nbgate.config.schema import Limits
 from nbgate.errors import LinkError
+from nbgate.http.headers import HeaderTables
 from nbgate.link.frames import Decoder, encode
 from nbgate.link.messages import (
     MAX_TO_KEEPER_BYTES,
@@ -37,6 +38,15 @@ messages = st.one_of(
 SNAPSHOT = Snapshot(
     worker=1,
     limits=Limits(),
+    tables=HeaderTables(
+        methods=frozenset({"GET"}),
+        refused=frozenset(),
+        stripped_names=frozenset({"forwarded"}),
+        stripped_prefixes=("x-forwarded-",),
+        upstream_stripped_names=frozenset({"server"}),
+        upstream_stripped_prefixes=(),
+        frequent={},
+    ),
     tls=TlsMaterial(chain_pem=b"chain", key_pem=b"key"),
     routes=(Route(name="nb", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888)),),
     upstreams=(UpstreamState(route="nb", token="t"),),

@@ -1,7 +1,6 @@
 """The supervisor with real processes: small scripts in place of keeper and worker."""
 
-import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -12,9 +11,6 @@ import pytest
 
 from nbgate.errors import ExitCode
 from nbgate.supervisor import child as child_module
-from nbgate.supervisor import family as family_module
-from nbgate.supervisor.child import CONTROL, Role, start_child
-from nbgate.supervisor.family import MAX_WAITING_EVENTS
 from nbgate.supervisor.loop import Supervisor, _how
 
 NEVER_READY = "forever()"
@@ -73,18 +69,13 @@ def test_a_killed_keeper_is_replaced_hears_what_happened_and_gets_every_link_ane
     assert [1, 1] == [slot.starts for slot in house.family.workers]
     assert house.count(f"keeper ChildEvent(role='keeper', worker=0, pid={pid}, what='exited', status=137") == 1
     for slot in house.family.workers:
-        assert house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='started'") == 1
-        assert house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='running'") == 1
+        assert (
+            house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='started'") == 1
+        )
+        assert (
+            house.count(f"ChildEvent(role='worker', worker={slot.worker}, pid={house.pid(slot)}, what='running'") == 1
+        )
     assert 1 == sum("listening on" in line for line in house.said)
-
-
-def test_events_wait_for_a_keeper_and_beyond_the_bound_the_oldest_is_forgotten(supervise, monkeypatch):
-    house = supervise(keeper=NEVER_READY)
-    house.until_logged("worker1 start")
-    for number in range(MAX_WAITING_EVENTS + 5):
-        house.family._note(house.family.workers[0], number, "started")
-
-    assert list(range(5, MAX_WAITING_EVENTS + 5)) == [event.pid for event in house.family._waiting]
 
 
 def test_hangup_asks_the_keeper_to_reload(supervise):
@@ -230,132 +221,14 @@ def test_the_keeper_can_have_a_worker_killed(supervise):
     assert "crashed" not in str(house.said)
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param("control.send(WorkerReady())", id="a keeper that says it is a worker"),
-        pytest.param("control._sock.send(b'\\xff' * 8)", id="garbage"),
-    ],
-)
-def test_a_child_that_breaks_the_protocol_is_killed(supervise, script):
-    house = supervise(keeper=f"{script}\nforever()")
+def test_an_event_of_what_is_not_watched_any_more_is_left_alone(supervise, monkeypatch):
+    house = supervise(keeper=NEVER_READY, worker=NEVER_READY)
+    heard = []
+    stale = selectors.SelectorKey(fileobj=99, fd=99, events=selectors.EVENT_READ, data=heard.append)
+    monkeypatch.setattr(house.supervisor._selector, "select", lambda timeout: [(stale, selectors.EVENT_READ)])
+    house.supervisor.step(0)
 
-    assert ExitCode.FAILURE == house.until_over()
-    assert "nbgate: keeper was ended by signal 9 (Killed) before it was ready" in house.said
-
-
-def test_a_child_that_breaks_the_protocol_later_is_killed_and_replaced(supervise, tmp_path):
-    gate = tmp_path / "gate"
-    house = supervise(
-        worker=f"""
-        control.send(WorkerReady())
-        while not os.path.exists({str(gate)!r}): pass
-        control._sock.send(b"\\xff" * 8)
-        forever()
-        """
-    )
-    house.until_said("listening")
-    gate.touch()
-    house.until(lambda: house.family.workers[0].starts == 2)
-
-    assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
-
-
-def test_a_child_that_shuts_its_link_and_stays_is_killed_after_a_moment(supervise, monkeypatch):
-    monkeypatch.setattr(family_module, "SHUT_LINK_GRACE_SECONDS", 0.05)
-    house = supervise(worker="control.send(WorkerReady())\ncontrol.close()\nforever()")
-    house.until(lambda: house.family.workers[0].starts == 2)
-
-    assert "nbgate: worker 1 was ended by signal 9 (Killed); starting another" in house.said
-
-
-def test_a_child_that_shuts_its_link_and_then_ends_keeps_its_exit_code(supervise):
-    house = supervise(keeper="control.close()\nsys.exit(73)")
-
-    assert 73 == house.until_over()
-
-
-def test_what_a_child_said_last_is_heard_before_its_end(supervise):
-    house = supervise(worker="control.send(WorkerReady())\nsys.exit(78)")
-    house.until(lambda: house.family.workers[0].starts == 2)
-
-    assert house.family.workers[0].was_ever_ready
-
-
-def test_what_a_child_said_last_is_heard_even_where_its_end_is_seen_first(supervise):
-    house = supervise(worker="control.send(WorkerReady())\nsys.exit(0)")
-    house.supervisor._converge()
-    (slot,) = house.family.workers
-    child = slot.child
-    assert [child.pidfd] == select.select([child.pidfd], [], [], 20)[0]
-    house.family._reap(slot, child)
-
-    assert slot.was_ever_ready
-    assert child.control.is_closed
-
-
-def test_one_killed_by_what_it_says_is_not_listened_to_any_more(supervise):
-    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
-    house.until_said("listening")
-    keeper = house.family.keeper
-    child = keeper.child
-    house.family._break(child)
-    house.family._break(child)
-    house.family._watch(keeper, child)
-    house.until(lambda: keeper.starts == 2)
-
-
-def test_one_that_does_not_read_is_killed_and_replaced(supervise):
-    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
-    house.until_said("listening")
-    keeper = house.family.keeper
-    while keeper.child and not keeper.child.control.is_closed:
-        house.family._note(house.family.workers[0], 1, "started")
-    house.until(lambda: keeper.starts == 2)
-
-
-def test_what_a_child_does_not_read_at_once_it_reads_later(supervise, tmp_path):
-    gate = tmp_path / "gate"
-    house = supervise(
-        keeper=f"""
-        control.send(KeeperReady(users=1))
-        while not os.path.exists({str(gate)!r}): pass
-        list(heard())
-        """
-    )
-    house.until_said("listening")
-    child = house.family.keeper.child
-    sent = 0
-    while not child.control.wants_write:
-        house.family._note(house.family.workers[0], sent, "waiting")
-        sent += 1
-    gate.touch()
-    house.until_logged("what='waiting'", sent)
-
-    assert not child.control.wants_write
-
-
-def test_a_child_that_goes_while_something_waits_for_it_is_replaced(supervise):
-    house = supervise(keeper="control.send(KeeperReady(users=1))\nforever()")
-    house.until_said("listening")
-    child = house.family.keeper.child
-    while not child.control.wants_write:
-        house.family._note(house.family.workers[0], 1, "waiting")
-    os.kill(child.pid, signal.SIGKILL)
-    house.until(lambda: house.family.keeper.starts == 2)
-
-
-def test_nothing_can_be_sent_to_one_that_is_about_to_be_replaced(supervise):
-    house = supervise(worker="control.send(WorkerReady())\nforever()")
-    house.until_said("listening")
-    child = house.family.keeper.child
-    house.family._break(child)
-    read, write = os.pipe()
-
-    assert not house.family.send(house.family.keeper, child, family_module.LinkKeeper(), write)
-    assert not house.family.send(house.family.keeper, child, family_module.LinkKeeper())
-    assert b"" == os.read(read, 1)
-    os.close(read)
+    assert [] == heard
 
 
 @pytest.mark.parametrize(("ip", "code"), [("127.0.0.1", None), ("0.0.0.0", 78), ("*", 78)])
@@ -443,47 +316,6 @@ def test_an_unexpected_error_ends_every_child(supervise, monkeypatch):
     assert ExitCode.FAILURE == house.supervisor.run()
     assert "ZeroDivisionError" in house.said[-1]
     assert [] == [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-
-
-SUPERVISED = """
-import os, signal, sys
-from nbgate.supervisor.child import CONTROL, Role, start_child
-script = "import os, sys, time; os.write(1, b'%d' % os.getpid()); os.close(1); time.sleep(60)"
-child = start_child(Role(sys.argv[1]), (sys.executable, "-c", script, CONTROL), (), dict(os.environ), 0.0)
-os.close(1)
-signal.pause()
-"""
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_children_die_with_the_supervisor(role):
-    with subprocess.Popen([sys.executable, "-c", SUPERVISED, role], stdout=subprocess.PIPE) as supervisor:
-        pid = int(supervisor.stdout.read())
-        pidfd = os.pidfd_open(pid)
-        supervisor.kill()
-    assert ([pidfd], [], []) == select.select([pidfd], [], [], 20)
-    os.close(pidfd)
-
-
-def test_a_child_has_exactly_its_descriptors_its_own_group_and_ignores_what_a_terminal_sends(tmp_path):
-    answer = tmp_path / "answer"
-    extra, unwanted = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
-    os.set_inheritable(unwanted, True)
-    script = f"""
-import os, signal, sys
-descriptors = sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{name}}"))
-ignored = [signal.getsignal(number) == signal.SIG_IGN for number in (signal.SIGINT, signal.SIGHUP)]
-open({str(answer)!r}, "w").write(repr((descriptors, int(sys.argv[1]), os.getpgrp() == os.getpid(), ignored)))
-"""
-    child = start_child(Role.WORKER, (sys.executable, "-c", script, CONTROL), (extra,), dict(os.environ), 0.0)
-
-    assert 0 == child.reap()
-    descriptors, control, own_group, ignored = eval(answer.read_text())
-    assert sorted([0, 1, 2, extra, control]) == descriptors
-    assert own_group
-    assert [True, True] == ignored
-    os.close(extra)
-    os.close(unwanted)
 
 
 def test_the_supervisor_loads_neither_event_loop_nor_tls():

@@ -1,0 +1,52 @@
+"""How the running gateway is, for people and for programs."""
+
+import json
+
+STATUS = {
+    "version": "0.1.0",
+    "ready": True,
+    "keeper_started": "t",
+    "listening": ["https://127.0.0.1:8443/"],
+    "certificate_sha256": "AA:BB",
+    "policy_version": 1,
+    "users": 1,
+    "sessions": 2,
+    "processes": [
+        {"role": "keeper", "pid": 10, "started": "t0", "restarts": 0},
+        {
+            "role": "worker", "pid": 11, "started": "t1", "restarts": 3, "worker": 1, "linked": True,
+            "confinement": ["no_new_privs", "landlock 7: files"], "accepting": True,
+            "connections": 4, "websockets": 5, "requests": 6,
+        },
+    ],
+    "upstreams": [
+        {"name": "nb", "address": "127.0.0.1:8888", "base_url": "/", "condition": "down", "since": "t2", "hint": "start it"},
+        {"name": "ok", "address": "127.0.0.1:9999", "base_url": "/", "condition": "guarded", "since": "t3", "hint": ""},
+    ],
+    "audit": {"failing_since": None, "segment": "audit-000000000000.jsonl", "next_seq": 7},
+}  # fmt: skip
+
+
+def test_status_is_a_table_for_people_and_json_for_programs(run, gateway):
+    gateway.answers += [(200, STATUS)] * 2
+
+    code, out, err = run("status")
+    assert (0, "") == (code, err)
+    assert "listening    https://127.0.0.1:8443/\n" in out
+    assert "audit        written, next record 7 in audit-000000000000.jsonl\n" in out
+    assert "upstream     127.0.0.1:8888 is down since t2: start it\n" in out
+    assert "upstream     127.0.0.1:9999 is guarded since t3\n" in out
+    assert "keeper    10   0         t0\n" in out
+    assert (
+        "worker 1  11   3         t1       4            5           6         no_new_privs, landlock 7: files\n" in out
+    )
+    assert STATUS == json.loads(run("status", "--format", "json")[1])
+
+
+def test_status_says_what_does_not_work(run, gateway):
+    audit = {**STATUS["audit"], "failing_since": "t9"}
+    gateway.answers.append((200, {**STATUS, "ready": False, "audit": audit}))
+    out = run("status")[1]
+
+    assert "ready        no\n" in out
+    assert "audit        cannot be written since t9, next" in out
