@@ -27,7 +27,7 @@ class WorkerContext:
         client_heads: Serialises response heads by that policy's tables.
         random: Returns that many random bytes.
         suspect: Tells the keeper that a route's upstream does not behave as it said.
-        id_prefix: Eight hex digits that make request ids unique across workers and restarts.
+        id_prefix: Six hex digits that make request ids unique across workers and restarts.
     """
 
     loop: asyncio.AbstractEventLoop

@@ -18,7 +18,7 @@ from nbgate.reasons import Reason
 
 ACCEPTS_PER_TURN = 16
 TLS_HANDSHAKE_RECORD = 0x16
-SHUTDOWN_SECONDS = 1.0
+SHUTDOWN_SECONDS = 30.0  # the connection has deadlines of its own; a slow reader gets the rest of its last answer
 _PEEK_BYTES = 2048
 _HOST_LINE = re.compile(
     rb"\r\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r\n", re.IGNORECASE
@@ -63,6 +63,11 @@ class Listener:
     def is_accepting(self) -> bool:
         """True between `start` and `stop`."""
         return self._accepting
+
+    @property
+    def waiting(self) -> int:
+        """Return how many connections have not sent their first byte."""
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to accept."""

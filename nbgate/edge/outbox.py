@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from nbgate.audit.events import Event, encode_event
 from nbgate.clock import Clock
+from nbgate.errors import LinkError
 from nbgate.link.messages import Records
 
 SOFT_LIMIT = 20_000
@@ -64,17 +65,20 @@ class Outbox:
         self._next += 1
         if len(self._unacked) > SOFT_LIMIT and not self.full_since_unix:
             self.full_since_unix = self._clock.unix()
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_later(FLUSH_SECONDS, self.flush)
+        self._schedule()
 
     def flush(self) -> None:
-        """Send what has not been sent on this link."""
+        """Send what has not been sent on this link; what the link does not take waits, the numbers have no gap."""
         self._scheduled = False
-        unsent, self._unsent = self._unsent, []
-        first = self._next - len(unsent)
-        for start in range(0, len(unsent), BATCH):
-            self._send(Records(boot=self.boot, first=first + start, bodies=tuple(unsent[start : start + BATCH])))
+        first = self._next - len(self._unsent)
+        with contextlib.suppress(LinkError):
+            while self._unsent:
+                bodies = tuple(self._unsent[:BATCH])
+                self._send(Records(boot=self.boot, first=first, bodies=bodies))
+                del self._unsent[:BATCH]
+                first += len(bodies)
+        if self._unsent:
+            self._schedule()
 
     def acknowledge(self, upto: int) -> None:
         """Forget the events up to and including number `upto`: they are in the log."""
@@ -97,6 +101,11 @@ class Outbox:
         """Send everything that was not acknowledged, on a new link."""
         self._unsent = [body for _, body in self._unacked]
         self.flush()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(FLUSH_SECONDS, self.flush)
 
     def _timestamp(self, unix: float) -> str:
         """RFC 3339 with microseconds; the part down to the second is made once a second (0.3 µs instead of 1.2)."""

@@ -28,6 +28,10 @@ class Leg(Protocol):
         """End what runs on behalf of the session; True when nothing of it is left open towards the client."""
         ...
 
+    def cut(self, reason: Reason) -> None:
+        """End the connection at once."""
+        ...
+
 
 class Sessions:
     """Find sessions for cookies; end what hangs on revoked ones."""
@@ -117,11 +121,19 @@ class Sessions:
     def revoke(self, message: SessionsRevoked, now_monotonic: float, acknowledge: Callable[[int], None]) -> None:
         """End these sessions and all that hangs on them; call `acknowledge(legs closed)` when that is done."""
         ended = self._table.revoke(message.ids, message.generation, now_monotonic)
-        legs = [leg for session_id in ended for leg in self._end(session_id, Reason(message.reason))]
-        if all(done for _, done in legs):
+        reason = Reason(message.reason)
+        legs = [(session_id, *leg) for session_id in ended for leg in self._end(session_id, reason)]
+        if all(done for _, _, done in legs):
             acknowledge(len(legs))
-        else:
-            self._loop.call_later(ACK_SECONDS, acknowledge, len(legs))
+            return
+
+        def cut_the_rest() -> None:
+            for session_id, leg, _ in legs:
+                if not leg.end_session(session_id, reason):
+                    leg.cut(reason)
+            acknowledge(len(legs))
+
+        self._loop.call_later(ACK_SECONDS, cut_the_rest)
 
     def _end(self, session_id: bytes, reason: Reason) -> list[tuple[Leg, bool]]:
         self._settle(session_id, None, reason)

@@ -3,6 +3,7 @@
 Sends only what the pipeline decided to forward. A request that may have had an effect is never sent twice.
 """
 
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from nbgate.reasons import Reason
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
 
+NEVER = math.inf
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_BODY = b"Content-Length: 0\r\n\r\n"
 _SAYS_NO_BODY = frozenset({"PATCH", "POST", "PUT"})  # RFC 9110 section 8.6
@@ -207,11 +209,13 @@ class Uplink:
             exchange.connection.release("upstream")
         if exchange.tunnel is not None:
             exchange.tunnel.upstream_full(full=full)
-        elif full:
+        elif full or not exchange.wants_body:
             exchange.connection.expect_nothing()
             self._await_answer()
-        elif exchange.wants_body:
+        else:
             exchange.connection.expect_body()
+            if self.relay is not None and not self.relay.has_begun:
+                exchange.deadline = NEVER
 
     def client_full(self, *, full: bool) -> None:
         """Stop or go on reading from the upstream."""

@@ -27,6 +27,7 @@ from nbgate.link.messages import (
     Activity,
     AuditState,
     Message,
+    Records,
     RecordsWritten,
     RevokeAck,
     SessionAnswer,
@@ -40,10 +41,12 @@ from nbgate.link.messages import (
     WorkerStatus,
 )
 from nbgate.model.client import Client
+from nbgate.pipeline.request import audit_grace_is_over
 from nbgate.policy import compile_policy
 from nbgate.reasons import Reason
 from nbgate.rewrite.response import ClientHeads
 from nbgate.sessions.table import SessionTable
+from nbgate.websocket.close_codes import SERVICE_RESTART
 
 SWEEP_SECONDS = 0.25
 TELL_SECONDS = 1.0
@@ -80,7 +83,7 @@ class WorkerCore:
         self._link: Link[ToWorker] | None = None
         self._tls: ssl.SSLContext | None = None
         self._listener = Listener(loop, listening, self)
-        self._outbox = Outbox(loop=loop, clock=clock, boot=boot, send=self._send)
+        self._outbox = Outbox(loop=loop, clock=clock, boot=boot, send=self._send_records)
         self._sessions = Sessions(loop=loop, table=SessionTable(), ask=self._send)
         self._pool = Pool(loop)
         self._context: WorkerContext | None = None
@@ -110,8 +113,9 @@ class WorkerCore:
             case SessionPut(session=session):
                 self._sessions.put(session)
             case SessionsRevoked():
+                link = self._link
                 self._sessions.revoke(
-                    message, self._clock.monotonic(), lambda closed: self._acknowledge(message, closed)
+                    message, self._clock.monotonic(), lambda closed: self._acknowledge(message, closed, link)
                 )
             case SessionAnswer(id=session_id, session=session):
                 self._sessions.answered(session_id, session)
@@ -123,6 +127,8 @@ class WorkerCore:
             case AuditState(failing_since_unix=since):
                 if self._context is not None:
                     self._context.policy = self._context.policy.with_audit(since)
+                if not since:
+                    self._outbox.send_again()  # what came during the outage was not written
             case _:
                 assert_never(message)
 
@@ -159,24 +165,33 @@ class WorkerCore:
         self._timers = [self._loop.call_later(SWEEP_SECONDS, self._sweep), self._loop.call_later(0, self._tell)]
         self._ready()
 
-    def _acknowledge(self, message: SessionsRevoked, closed: int) -> None:
-        self._send(RevokeAck(ack=message.ack, closed=closed))
+    def _acknowledge(self, message: SessionsRevoked, closed: int, asked_on: Link[ToWorker] | None) -> None:
+        if asked_on is self._link:  # another keeper counts from one again
+            self._outbox.flush()
+            self._send(RevokeAck(ack=message.ack, closed=closed))
 
     def _send(self, message: Message) -> None:
-        """Send to the keeper; without a link it waits (records) or is void (all else: a snapshot will come)."""
-        if self._link is None:
-            return
-        if isinstance(message, RevokeAck):
-            self._outbox.flush()
+        """Send to the keeper; without a link it is void: a snapshot will come."""
         with contextlib.suppress(LinkError):  # the loss is told by `link_lost`
-            self._link.send(message)
+            if self._link is not None:
+                self._link.send(message)
+
+    def _send_records(self, records: Records) -> None:
+        """Send to the keeper; without a link they wait in the outbox, which sends them again on the next one.
+
+        Raises:
+            LinkError: The keeper does not keep up: they are to be offered again.
+        """
+        if self._link is not None:
+            self._link.send(records)
 
     # what the listener asks (`Gate`)
 
     def admits(self) -> bool:
         """Say whether one more connection may be held."""
         context = self._require()
-        return len(context.connections) + context.pending < context.policy.limits.connections
+        held = len(context.connections) + context.pending + self._listener.waiting
+        return held < context.policy.limits.connections
 
     def tls(self) -> tuple[ssl.SSLContext, float]:
         """Return the context now in force and the seconds a handshake may take."""
@@ -215,15 +230,16 @@ class WorkerCore:
         if context is None:
             return
         context.draining = True
+        latest = min(context.policy.limits.drain_jitter_seconds, seconds / 2)
         for connection in list(context.connections):
             if connection.tunnel is not None:
-                jitter = random.uniform(0, context.policy.limits.drain_jitter_seconds)  # noqa: S311 - spreads load
+                jitter = random.uniform(0, latest)  # noqa: S311 - spreads load
                 self._loop.call_later(jitter, connection.tunnel.drain)
             else:
                 connection.drain()
         await context.all_gone(seconds)
         for connection in list(context.connections):
-            connection.abort()
+            connection.cut(Reason.DRAINING)
         self._pool.close()
         self._outbox.flush()
         if self._link is not None:
@@ -241,16 +257,25 @@ class WorkerCore:
     # time
 
     def _sweep(self) -> None:
+        self._timers[0] = self._loop.call_later(SWEEP_SECONDS, self._sweep)  # first: no fault below may stop the clock
         context = self._require()
         now = self._loop.time()
         for connection in list(context.connections):
-            connection.expire(now)
+            connection.guarded(connection.expire, now)
         self._listener.expire(now)
         self._pool.expire(now - context.policy.limits.upstream_idle_seconds)
         self._sessions.expire(self._clock.unix())
-        self._timers[0] = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        if context.websockets and audit_grace_is_over(context.policy_now(), self._clock.unix()):
+            self._end_websockets(context)
+
+    def _end_websockets(self, context: WorkerContext) -> None:
+        """THREATS 5.6: ten minutes after the audit could be written last nothing goes on unrecorded."""
+        for connection in list(context.connections):
+            if connection.tunnel is not None:
+                connection.guarded(connection.tunnel.close, SERVICE_RESTART, Reason.AUDIT_UNAVAILABLE)
 
     def _tell(self) -> None:
+        self._timers[1] = self._loop.call_later(TELL_SECONDS, self._tell)
         context = self._require()
         if active := self._sessions.take_active():
             self._send(Activity(ids=active))
@@ -261,7 +286,6 @@ class WorkerCore:
             self._send(
                 WorkerStatus(connections=connections, websockets=websockets, requests=requests, accepting=accepting)
             )
-        self._timers[1] = self._loop.call_later(TELL_SECONDS, self._tell)
 
     def _require(self) -> WorkerContext:
         assert self._context is not None  # noqa: S101 - set before the first accept

@@ -81,5 +81,7 @@ def is_background_poll(method: str, rest: tuple[str, ...]) -> bool:
 
 
 def _lies_below(paths: dict[str, tuple[tuple[str, ...], ...]], rest: tuple[str, ...]) -> bool:
-    candidates = paths.get(rest[0]) if rest else None
-    return candidates is not None and any(rest[: len(segments)] == segments for segments in candidates)
+    for segments in paths.get(rest[0], ()) if rest else ():
+        if rest[: len(segments)] == segments:
+            return True
+    return False

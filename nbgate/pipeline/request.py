@@ -121,10 +121,15 @@ def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verd
 
 def _audit_stance(head: RequestHead, policy: Policy, now: float) -> Verdict | None:
     """THREATS 5.6: while the audit cannot be written nothing is changed, and after ten minutes nothing is read."""
-    since = policy.audit_failing_since_unix
-    if since and (head.method not in SAFE_METHODS or now - since > AUDIT_GRACE_SECONDS):
+    if policy.audit_failing_since_unix and (head.method not in SAFE_METHODS or audit_grace_is_over(policy, now)):
         return Respond(503, Reason.AUDIT_UNAVAILABLE)
     return None
+
+
+def audit_grace_is_over(policy: Policy, now: float) -> bool:
+    """Say whether the audit cannot be written for so long that nothing may go on."""
+    since = policy.audit_failing_since_unix
+    return since > 0 and now - since > AUDIT_GRACE_SECONDS
 
 
 def _judge_upstream(state: UpstreamState) -> Verdict | None:

@@ -7,7 +7,7 @@ STEADY_SECONDS = 10.0
 
 # A child that was ready and then ended was of use; it may return sooner than one that never gets so far.
 LONGEST_DELAY_SECONDS = 5.0
-LONGEST_DELAY_AFTER_READY_SECONDS = 0.5
+LONGEST_DELAY_AFTER_READY_SECONDS = 0.25
 
 
 class Backoff(Struct, frozen=True):
