@@ -12,6 +12,7 @@ from nbgate.http.head import HeadLimits
 from nbgate.http.headers import HeaderTables
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.places import Places
 from nbgate.rewrite.cookies import PURPOSE as COOKIE_PURPOSE
 from nbgate.routing.table import RouteTable
 
@@ -20,6 +21,7 @@ class Policy(Struct, frozen=True):
     """What a worker may decide by.
 
     Attributes:
+        places: What each path means, by the routing table.
         upstreams: State of each route's upstream, by route name.
         only_prefix: Prefix of the only notebook route if there is one and it is not `/`, else "".
         audit_failing_since_unix: 0 while records can be written.
@@ -29,7 +31,7 @@ class Policy(Struct, frozen=True):
     limits: Limits
     head_limits: HeadLimits
     tables: HeaderTables
-    routes: RouteTable
+    places: Places
     upstreams: dict[str, UpstreamState]
     cookie_keys: Keyring
     own_route: Route
@@ -69,7 +71,7 @@ def compile_policy(
         limits=limits,
         head_limits=HeadLimits(head_bytes=limits.head_bytes, line_bytes=limits.line_bytes, headers=limits.headers),
         tables=tables,
-        routes=RouteTable(routes),
+        places=Places(RouteTable(routes)),
         upstreams=states,
         cookie_keys=Keyring(sealing_keys, purpose=COOKIE_PURPOSE),
         own_route=own,

@@ -39,6 +39,30 @@ class ClientConnection(asyncio.Protocol):
         deadline: Loop time at which `expire` is called; the worker sweeps. `NEVER` while somebody else keeps time.
     """
 
+    __slots__ = (
+        "_deadline_reason",
+        "_fields",
+        "_holds",
+        "_is_ending",
+        "_judged",
+        "_parser",
+        "_parser_limits",
+        "_parser_tables",
+        "_scanned",
+        "_session_id",
+        "_session_ids",
+        "_unsent_bytes",
+        "_writing_since",
+        "buffer",
+        "client",
+        "deadline",
+        "exchange",
+        "heads",
+        "transport",
+        "tunnel",
+        "worker",
+    )
+
     def __init__(self, worker: WorkerContext, client: Client) -> None:
         self.worker = worker
         self.client = client

@@ -44,6 +44,27 @@ class Exchange:
         tunnel: What a websocket exchange has become.
     """
 
+    __slots__ = (
+        "_started",
+        "connection",
+        "deadline",
+        "forward",
+        "head",
+        "is_done",
+        "kind",
+        "policy",
+        "reason",
+        "request_bytes",
+        "request_id",
+        "response_bytes",
+        "session",
+        "status",
+        "tunnel",
+        "uplink",
+        "wants_body",
+        "worker",
+    )
+
     def __init__(self, connection: "ClientConnection", head: RequestHead, policy: Policy) -> None:
         self.connection = connection
         self.worker: WorkerContext = connection.worker
@@ -283,4 +304,5 @@ class Exchange:
 
     def _close(self) -> None:
         self.is_done = True
+        self.uplink = None  # it points back here: without the cycle all of this is freed at once, not by the collector
         record_request(self, self.worker.clock.monotonic() - self._started)

@@ -29,6 +29,20 @@ class Relay:
         has_begun: The client has been sent the head.
     """
 
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_date",
+        "_head",
+        "_informational",
+        "_page",
+        "_reusable",
+        "_scanned",
+        "exchange",
+        "has_begun",
+        "has_bytes",
+    )
+
     def __init__(self, exchange: "Exchange") -> None:
         self.exchange = exchange
         self.has_bytes = False

@@ -31,6 +31,25 @@ NEVER = math.inf
 class Tunnel:
     """One websocket; made when upstream and gateway have switched protocols."""
 
+    __slots__ = (
+        "_client",
+        "_close_code",
+        "_closed_to_client",
+        "_closed_to_upstream",
+        "_deadline",
+        "_down",
+        "_loop",
+        "_pending_close",
+        "_reason",
+        "_recorded",
+        "_started",
+        "_up",
+        "_upstream",
+        "_upstream_deadline",
+        "exchange",
+        "session_id",
+    )
+
     def __init__(self, exchange: "Exchange", *, extensions: bool) -> None:
         self.exchange = exchange
         self.session_id = exchange.session_id

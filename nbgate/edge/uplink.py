@@ -34,6 +34,15 @@ class Uplink:
         relay: The answer, from the moment the head is sent.
     """
 
+    __slots__ = (
+        "_body",
+        "_own",
+        "exchange",
+        "forward",
+        "relay",
+        "upstream",
+    )
+
     def __init__(self, exchange: "Exchange", forward: Forward) -> None:
         self.exchange = exchange
         self.forward = forward

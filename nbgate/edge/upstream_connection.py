@@ -30,6 +30,16 @@ class UpstreamUser(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A connection to `upstream`; `reused` says that it has carried an exchange before the present one."""
 
+    __slots__ = (
+        "_buffer_bytes",
+        "_on_idle_lost",
+        "idle_since",
+        "reused",
+        "transport",
+        "upstream",
+        "user",
+    )
+
     def __init__(
         self, upstream: Upstream, buffer_bytes: int, on_idle_lost: "Callable[[UpstreamConnection], None]"
     ) -> None:

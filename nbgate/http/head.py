@@ -77,8 +77,8 @@ def find_head_end(buffer: bytes | bytearray, start: int) -> int:
         buffer: All bytes of the head so far.
         start: Index of the bytes that came last: what stands before was searched already.
     """
-    found = buffer.find(_HEAD_END, max(0, start - 3))
-    return -1 if found < 0 else found + len(_HEAD_END)
+    found = buffer.find(_HEAD_END, start - 3 if start > 3 else 0)
+    return found + 4 if found >= 0 else -1
 
 
 def judge_partial(buffer: bytes | bytearray, limits: HeadLimits, judged: int = 0) -> int:

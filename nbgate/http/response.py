@@ -21,7 +21,9 @@ _HEAD = re.compile(
 )
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _DATE_BEGINS = b"\r\nDate: "
-_DATE = re.compile(rb"Date: [A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\r\n")  # RFC 9110 section 5.6.7
+_DATE = re.compile(
+    rb"Date: [A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\r\n"
+)  # RFC 9110 section 5.6.7
 _DATE_BYTES = 37
 _NOT_FORWARDED = HOP_BY_HOP | {"content-length"}
 

@@ -6,19 +6,19 @@ Pure: who is asking, the session found for the cookie, and the time are argument
 
 from msgspec import Struct
 
-from nbgate.access.paths import Page, RequestKind, judge_login, open_page
+from nbgate.access.paths import Page, RequestKind, judge_login
 from nbgate.guard.origin import judge_origin
 from nbgate.http.head import RequestHead
-from nbgate.jupyter.paths import has_data, is_message_channel, is_untouched
 from nbgate.model.client import Client
-from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.model.route import Condition, Route, UpstreamState
 from nbgate.model.session import Session
 from nbgate.pipeline.fixed import fixed_answer
 from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Challenge, ChallengeKind, Forward, Respond, Verdict
+from nbgate.places import Place
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
-from nbgate.routing.table import rest_of, slash_redirect, upstream_target
+from nbgate.routing.table import slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,21 +53,18 @@ def decide(
         request_id: Goes into the upstream's log and ours.
         now: Seconds since the epoch.
     """
-    segments = head.target.segments
-    route = policy.routes.match(segments)
-    page = open_page(segments, route)
-    if (fixed := fixed_answer(page, head.method)) is not None:
+    place = policy.places.find(head.target)
+    page, route = place.page, place.route
+    if page is not None and (fixed := fixed_answer(page, head.method)) is not None:
         return fixed
     session, no_session = _live(asker, now)
-    own_page = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
-    below = rest_of(route, segments) if route is not None else segments
     refused = judge_origin(
         method=head.method,
         websocket=kind is RequestKind.WEBSOCKET,
         fields=head.fields,
         has_session=session is not None,
-        own_page=own_page,
-        has_data=not own_page and has_data(below),
+        own_page=place.is_own,
+        has_data=place.has_data,
     )
     if refused is not None:
         return Respond(403, refused)
@@ -75,22 +72,32 @@ def decide(
         return _ask_for_login(head, kind, no_session)
     if route is None:
         return _nowhere(head, policy)
-    if (stopped := _audit_stance(head, policy, now)) is not None:
+    if policy.audit_failing_since_unix and (stopped := _audit_stance(head, policy, now)) is not None:
         return stopped
-    if own_page:
+    request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
+    if place.is_own:
         target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
-        return _forward(
-            head, kind, policy.own_route, policy.own_state, target, asker, session, policy, heads, request_id
-        )
+        return _forward(request, policy.own_route, policy.own_state, target, place)
     if page is Page.MOUNT_LOGIN:  # the upstream's own login would know nothing of our session (PREFIX 2)
         return _see_other("/_nbgate/login" if session is None else route.prefix)
-    if (with_slash := slash_redirect(route, head.target)) is not None:
-        return Respond(308, Reason.REDIRECT, headers=(("Location", with_slash),))
+    if place.lacks_slash:
+        return Respond(308, Reason.REDIRECT, headers=(("Location", slash_redirect(route, head.target) or "/"),))
     state = policy.upstreams[route.name]
     if (unavailable := _judge_upstream(state)) is not None:
         return unavailable
-    target = upstream_target(route, head.target)
-    return _forward(head, kind, route, state, target, asker, session, policy, heads, request_id)
+    return _forward(request, route, state, upstream_target(route, head.target), place)
+
+
+class _Judged(Struct, frozen=True, gc=False):
+    """A request that may be forwarded."""
+
+    head: RequestHead
+    kind: RequestKind
+    client: Client
+    session: Session | None
+    policy: Policy
+    heads: ConnectionHeads
+    request_id: str
 
 
 def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
@@ -121,7 +128,7 @@ def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verd
 
 def _audit_stance(head: RequestHead, policy: Policy, now: float) -> Verdict | None:
     """THREATS 5.6: while the audit cannot be written nothing is changed, and after ten minutes nothing is read."""
-    if policy.audit_failing_since_unix and (head.method not in SAFE_METHODS or audit_grace_is_over(policy, now)):
+    if head.method not in SAFE_METHODS or audit_grace_is_over(policy, now):
         return Respond(503, Reason.AUDIT_UNAVAILABLE)
     return None
 
@@ -133,9 +140,10 @@ def audit_grace_is_over(policy: Policy, now: float) -> bool:
 
 
 def _judge_upstream(state: UpstreamState) -> Verdict | None:
-    match state.condition:
-        case Condition.GUARDED | Condition.OPEN_ALLOWED:
-            return None
+    condition = state.condition
+    if condition is Condition.GUARDED or condition is Condition.OPEN_ALLOWED:
+        return None
+    match condition:
         case Condition.OPEN:
             return Respond(503, Reason.UPSTREAM_OPEN, hint="nbgate --allow-open-upstream")
         case Condition.TOKEN_UNKNOWN:
@@ -146,27 +154,21 @@ def _judge_upstream(state: UpstreamState) -> Verdict | None:
             return Respond(503, Reason.UPSTREAM_CHECKING)
 
 
-def _forward(
-    head: RequestHead, kind: RequestKind, route: Route, state: UpstreamState, target: bytes, asker: Asker,
-    session: Session | None, policy: Policy, heads: ConnectionHeads, request_id: str,
-) -> Forward:  # fmt: skip
-    below = rest_of(route, head.target.segments)
-    channel = is_message_channel(below)
-    untouched = is_untouched(below)
-    data = heads.build(
-        head,
+def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes, place: Place) -> Forward:
+    data = request.heads.build(
+        request.head,
         target,
         route=route,
         state=state,
-        session=session,
-        client=asker.client,
-        keyring=policy.cookie_keys,
-        page=bool(state.token) and not untouched,
-        channel=channel,
-        navigation=kind is RequestKind.NAVIGATION,
-        request_id=request_id,
+        session=request.session,
+        client=request.client,
+        keyring=request.policy.cookie_keys,
+        page=bool(state.token) and not place.untouched,
+        channel=place.channel,
+        navigation=request.kind is RequestKind.NAVIGATION,
+        request_id=request.request_id,
     )
-    return Forward(route, state, data, channel, untouched)
+    return Forward(route, state, data, place.channel, place.untouched)
 
 
 def login_location(head: RequestHead) -> str:

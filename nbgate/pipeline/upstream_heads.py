@@ -15,6 +15,12 @@ from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads
 class ConnectionHeads:
     """Builds the upstream heads of one client connection."""
 
+    __slots__ = (
+        "_access",
+        "_heads",
+        "_key",
+    )
+
     def __init__(self) -> None:
         self._heads = UpstreamHeads()
         self._key: tuple[Fields, UpstreamState, Session | None, bool, bool] | None = None

@@ -45,6 +45,12 @@ class UpstreamHeads:
     the request id are new.
     """
 
+    __slots__ = (
+        "_access",
+        "_fields",
+        "_lines",
+    )
+
     def __init__(self) -> None:
         self._fields: Fields | None = None
         self._access: UpstreamAccess | None = None

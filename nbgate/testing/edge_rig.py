@@ -243,4 +243,4 @@ def edge_rig(upstream_port: int, **options: Any) -> Iterator[EdgeRig]:
     """Run an `EdgeRig` and check at its end that nothing went wrong unseen."""
     with EdgeRig(upstream_port, **options) as rig:
         yield rig
-    assert [] == rig.loop_errors
+    assert rig.loop_errors == []
