@@ -19,10 +19,14 @@ class Pool:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._idle: dict[Upstream, list[UpstreamConnection]] = {}
+        self._asked: Upstream | None = None
+        self._asked_idle: list[UpstreamConnection] = []
 
     def take(self, upstream: Upstream) -> UpstreamConnection | None:
         """Return an idle connection to `upstream`, or None."""
-        idle = self._idle.get(upstream)
+        if upstream is not self._asked:  # hashing it costs more than all the rest, and there are few
+            self._asked, self._asked_idle = upstream, self._idle.setdefault(upstream, [])
+        idle = self._asked_idle
         while idle:
             connection = idle.pop()
             if connection.is_open:
@@ -32,7 +36,8 @@ class Pool:
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep `connection` for the next request."""
         connection.user = None
-        idle = self._idle.setdefault(connection.upstream, [])
+        same = connection.upstream is self._asked
+        idle = self._asked_idle if same else self._idle.setdefault(connection.upstream, [])
         if len(idle) >= MAX_IDLE or not connection.is_open:
             connection.close()
             return
