@@ -4,6 +4,7 @@ Pure and slow on purpose: a call takes the memory and the time its parameters sa
 no randomness, knows no user, and never answers with a bool.
 """
 
+from base64 import b64encode
 from enum import StrEnum
 from typing import Final
 
@@ -90,10 +91,13 @@ def decoy_hash(random: bytes, parameters: HashParameters) -> str:
     """Return a hash that no known password has, to spend on an unknown user what a known one costs.
 
     Args:
-        random: `SALT_BYTES` + 32 random bytes: the salt and the password that nobody knows.
+        random: `SALT_BYTES` + 32 random bytes: the salt, and a digest of a password that nobody knows. Nothing is
+            computed: a well-formed hash costs the same to check as a true one.
         parameters: Those of new hashes. An account whose hash has other parameters differs until its next login.
     """
-    return hash_password(random[SALT_BYTES:].hex(), salt=random[:SALT_BYTES], parameters=parameters)
+    salt, digest = (b64encode(part).decode("ascii").rstrip("=") for part in (random[:SALT_BYTES], random[SALT_BYTES:]))
+    cost = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.lanes}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"
 
 
 def verify_password(stored: str, offered: str) -> None:

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -17,7 +18,7 @@ import uvloop
 from nbgate.clock import SystemClock
 from nbgate.edge.confine import confine_worker
 from nbgate.edge.worker import WorkerCore
-from nbgate.errors import ExitCode, LinkError
+from nbgate.errors import ExitCode, LinkError, StartError
 from nbgate.link.channel import open_link
 from nbgate.link.control import ControlLink
 from nbgate.link.messages import (
@@ -28,6 +29,7 @@ from nbgate.link.messages import (
     ToWorkerFromSupervisor,
     WorkerReady,
 )
+from nbgate.log import configure_log
 
 
 class WorkerProcess:
@@ -112,5 +114,10 @@ def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
         return await WorkerProcess(control, listening).run()
 
     gc.set_threshold(50_000, 20, 50)  # requests make no cycles; the default looks 70 times as often
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve())
+    configure_log("info")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(serve())
+    except StartError as error:
+        sys.stderr.write(f"nbgate: {error.public}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
+        return error.exit_code

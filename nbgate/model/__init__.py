@@ -1,1 +1,1 @@
-
+"""Shared nouns: what a session, a route, a client, an account is. No verbs."""

@@ -52,7 +52,7 @@ def test_a_body_that_pauses_gets_408_and_its_upstream_leg_ends(short, stub):
         client.send(get(method="POST", cookie=cookie, extra=extra) + b"abc")
         assert 408 == client.read_answer().status
     assert "body-timeout" == short.wait_for(HttpRequest)[0].reason
-    wait_until(lambda: stub.connections[0].ended.is_set(), what="the upstream leg ends")
+    wait_until(stub.connections[0].ended.is_set, what="the upstream leg ends")
 
 
 def test_an_upstream_that_does_not_answer_gives_504(short, stub):
@@ -88,7 +88,7 @@ def test_a_client_that_goes_away_releases_the_upstream(rig, stub):
     with rig.client() as client:
         client.send(get(cookie=cookie))
         wait_until(lambda: stub.requests, what="the request is there")
-    wait_until(lambda: stub.connections[0].ended.is_set(), what="the upstream leg ends")
+    wait_until(stub.connections[0].ended.is_set, what="the upstream leg ends")
     assert "client-gone" == rig.wait_for(HttpRequest)[0].reason
 
 
