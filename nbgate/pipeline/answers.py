@@ -15,16 +15,25 @@ from nbgate.pipeline.verdict import Challenge, ChallengeKind, Respond
 from nbgate.reasons import Reason
 
 _STYLE = (
-    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
-    "place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}h1{font-size:1.4rem;"
-    "margin:0 0 .5rem}code{font-size:.95em}p.id{opacity:.65;font-size:.85rem;margin-top:2rem}"
+    ":root{color-scheme:light dark;--back:#eef1f5;--card:#fff;--text:#17202b;--dim:#5b6675;--line:#d5dae2}"
+    "@media(prefers-color-scheme:dark){:root{--back:#12171e;--card:#1b222c;--text:#e6eaf0;--dim:#98a3b3;--line:#2c3643}}"
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-content:center;gap:1.5rem;"
+    "background:var(--back);color:var(--text)}header{display:flex;gap:.6rem;align-items:center;justify-content:center;"
+    "font-weight:700;font-size:1.25rem}main{box-sizing:border-box;width:min(30rem,100vw - 2rem);padding:2rem;"
+    "background:var(--card);border:1px solid var(--line);border-radius:14px}h1{font-size:1.4rem;line-height:1.3;"
+    "margin:0 0 .5rem}p{margin:.5rem 0}code{font-size:.9em;overflow-wrap:anywhere}p.id{color:var(--dim);"
+    "font-size:.85rem;margin:1.5rem 0 0}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _PAGE = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
     'content="width=device-width,initial-scale=1">{refresh}\n<title>{title} · nbgate</title><style>{style}</style>'
     "</head>\n"
-    '<body><main><h1>{title}</h1><p>{text}</p>{hint}<p class="id">{status} {reason} · error id {request_id}</p>'
+    '<body><header><svg width="36" height="36" viewBox="0 0 32 32" aria-hidden="true">'
+    '<rect width="32" height="32" rx="7" fill="#1f4e79"/>'
+    '<path d="M8 25V13a8 8 0 0 1 16 0v12" fill="none" stroke="#fff" stroke-width="3"/>'
+    '<path d="M13 25v-9m6 9v-9" stroke="#f5a623" stroke-width="3"/></svg>nbgate</header>\n'
+    '<main><h1>{title}</h1><p>{text}</p>{hint}<p class="id">{status} {reason} · error id {request_id}</p>'
     "</main></body></html>\n"
 )
 _COMMON = (

@@ -1,0 +1,100 @@
+"""What the connections of one worker share."""
+
+import asyncio
+
+import pytest
+
+from nbgate.clock import ManualClock
+from nbgate.edge.context import WorkerContext
+from nbgate.policy import Policy
+
+
+class Outbox:
+    full_since_unix = 0.0
+
+
+class FakePolicy:
+    """Stands for a `Policy` by the two things that are asked of it."""
+
+    def __init__(self, failing=0.0):
+        self.audit_failing_since_unix = failing
+
+    def with_audit(self, since):
+        return FakePolicy(since)
+
+
+def made(policy: Policy | FakePolicy):
+    return WorkerContext(
+        loop=asyncio.get_running_loop(),
+        clock=ManualClock(),
+        policy=policy,
+        client_heads=None,
+        outbox=Outbox(),
+        sessions=None,
+        pool=None,
+        random=bytes,
+        suspect=lambda _route: None,
+        id_prefix="abc123",
+    )
+
+
+@pytest.fixture
+async def context():
+    return made(FakePolicy())
+
+
+async def test_request_ids_count_up_behind_the_prefix(context):
+    assert ["abc123000001", "abc123000002"] == [context.next_request_id(), context.next_request_id()]
+    context.requests = 0xFFFFFF
+    assert "abc1231000000" == context.next_request_id()
+
+
+@pytest.mark.parametrize(
+    ("failing", "full", "expected"), [(0.0, 0.0, 0.0), (0.0, 7.0, 7.0), (5.0, 7.0, 5.0), (5.0, 0.0, 5.0)]
+)
+async def test_too_many_events_unacknowledged_count_as_a_failing_audit(failing, full, expected):
+    context = made(FakePolicy(failing))
+    context.outbox.full_since_unix = full
+    assert expected == context.policy_now().audit_failing_since_unix
+    assert failing == context.policy.audit_failing_since_unix
+
+
+async def test_waiting_for_the_last_connection(context):
+    first, second = object(), object()
+    context.connections |= {first, second}
+    waiting = asyncio.ensure_future(context.all_gone(5))
+    await asyncio.sleep(0)
+    context.gone(first)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    context.gone(second)
+    await waiting
+
+
+async def test_a_connection_that_comes_while_the_last_one_goes_is_waited_for(context):
+    context.connections.add(1)
+    waiting = asyncio.ensure_future(context.all_gone(5))
+    await asyncio.sleep(0)
+    context.gone(1)
+    context.connections.add(2)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    context.gone(2)
+    await waiting
+
+
+async def test_waiting_ends_in_time(context):
+    context.connections.add(1)
+    await context.all_gone(0.01)
+    assert {1} == context.connections
+
+
+async def test_a_task_is_kept_until_it_ends(context):
+    event = asyncio.Event()
+    context.spawn(event.wait())
+    assert 1 == context.pending
+    event.set()
+    async with asyncio.timeout(5):
+        while context.pending:
+            await asyncio.sleep(0)

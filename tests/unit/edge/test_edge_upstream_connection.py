@@ -1,0 +1,122 @@
+"""One connection to an upstream: who hears of what happens on it."""
+
+import pytest
+
+from nbgate.edge.upstream_connection import UpstreamConnection
+from nbgate.model.route import Upstream
+
+
+class Transport:
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+        self.closing = False
+        self.unsent = 0
+
+    def is_closing(self):
+        return self.closing
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def set_write_buffer_limits(self, *, high):
+        self.told.append(("limits", high))
+
+    def write(self, data):
+        self.told.append(("write", data))
+
+    def __getattr__(self, name):
+        return lambda: self.told.append(name)
+
+
+class User:
+    def __init__(self):
+        self.heard = []
+
+    def upstream_data(self, data):
+        self.heard.append(data)
+
+    def upstream_lost(self, *, broken):
+        self.heard.append(("lost", broken))
+
+    def upstream_full(self, *, full):
+        self.heard.append(("full", full))
+
+
+@pytest.fixture
+def lost():
+    return []
+
+
+@pytest.fixture
+def connection(lost):
+    made = UpstreamConnection(Upstream(host="127.0.0.1", port=1), 4096, lost.append)
+    made.connection_made(Transport())
+    return made
+
+
+@pytest.fixture
+def user(connection):
+    connection.user = User()
+    return connection.user
+
+
+def test_its_write_buffer_is_bounded(connection):
+    assert [("limits", 4096)] == connection.transport.told
+
+
+def test_the_user_hears_everything_in_order(connection, user):
+    connection.data_received(b"abc")
+    connection.pause_writing()
+    connection.resume_writing()
+    assert not connection.eof_received()
+    connection.connection_lost(None)
+    assert [b"abc", ("full", True), ("full", False), ("lost", False)] == user.heard
+
+
+def test_the_user_hears_that_it_broke(connection, user):
+    connection.connection_lost(ConnectionResetError())
+    assert [("lost", True)] == user.heard
+
+
+def test_an_idle_connection_that_says_something_is_ended(connection, lost):
+    connection.data_received(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert "abort" == connection.transport.told[-1]
+    connection.pause_writing()
+    connection.resume_writing()
+    connection.connection_lost(None)
+    assert [connection] == lost
+
+
+@pytest.mark.parametrize("end", ["abort", "close"])
+def test_after_its_end_the_user_is_not_called_any_more(connection, user, lost, end):
+    getattr(connection, end)()
+    assert end == connection.transport.told[-1]
+    connection.connection_lost(None)
+    assert [] == user.heard
+    assert [connection] == lost
+
+
+def test_on_a_lost_connection_everything_is_void(connection):
+    connection.connection_lost(None)
+    connection.write(b"x")
+    connection.pause_reading()
+    connection.resume_reading()
+    connection.abort()
+    connection.close()
+    assert not connection.is_open
+    assert not connection.has_sent_all
+
+
+def test_what_it_is_told_reaches_the_transport(connection):
+    connection.write(b"x")
+    connection.pause_reading()
+    connection.resume_reading()
+    assert [("write", b"x"), "pause_reading", "resume_reading"] == connection.transport.told[1:]
+
+
+@pytest.mark.parametrize(("closing", "unsent", "is_open", "sent"), [(False, 0, True, True), (True, 0, False, True), (False, 7, True, False)])
+def test_whether_it_can_carry_another_request(connection, closing, unsent, is_open, sent):
+    connection.transport.closing, connection.transport.unsent = closing, unsent
+    assert (is_open, sent) == (connection.is_open, connection.has_sent_all)
