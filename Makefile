@@ -7,11 +7,13 @@
 # Needs Python 3.11 or newer with venv, make and git. No root for `run`; `test` and `bench` install Debian packages.
 
 PYTHON ?= python3
+# The bench compares builds of one maker: nginx and Caddy are Debian's, so is this Python where there is one.
+BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
 PORT ?= 8443
 BIN := .venv/bin
 JUPYTERLAB := "jupyterlab>=4.6.6,<4.7"
 TEST_PACKAGES := chromium nginx-light caddy wrk
-BENCH_PACKAGES := nginx-light caddy wrk
+BENCH_PACKAGES := nginx-light caddy wrk python3-venv
 
 .PHONY: run test lint bench clean
 
@@ -29,9 +31,8 @@ lint: .make/test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .make/test-ready
-	@.ci/debian-packages $(BENCH_PACKAGES)
-	$(BIN)/python -m bench --json .make/bench.json
+bench: .make/bench-ready
+	@.make/bench-venv/bin/python -m bench --json .make/bench.json $(BENCH_OPTIONS)
 
 clean:
 	rm -rf .venv .make
@@ -47,4 +48,11 @@ clean:
 
 .make/test-ready: pyproject.toml | .make/venv
 	$(BIN)/python -m pip install --quiet --editable ".[test]" $(JUPYTERLAB)
+	@touch $@
+
+.make/bench-ready: pyproject.toml
+	@.ci/debian-packages $(BENCH_PACKAGES)
+	@mkdir -p .make
+	$(BENCH_PYTHON) -m venv .make/bench-venv
+	.make/bench-venv/bin/python -m pip install --quiet --editable . trustme
 	@touch $@

@@ -10,11 +10,11 @@ from bench.cpu import cores, on_core
 from bench.load import FailedRunError, check_small, run_small
 from bench.measure import Figures, measure_download, measure_small
 from bench.origin import running_origin, small_body
-from bench.report import as_json, as_table, ratios
+from bench.report import FEW, MANY, as_json, as_table, ratios
 from bench.sides import SIDES, start_milliseconds
 from nbgate.testing.gateway import make_certificate
 
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 1
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
@@ -22,8 +22,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="nbgate beside nginx and Caddy, one table")
     parser.add_argument("--sides", default=",".join(SIDES), help="which of nbgate,nginx,caddy")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each side, in turns")
-    parser.add_argument("--seconds", type=float, default=5.0, help="small requests a round")
-    parser.add_argument("--connections", type=int, default=16, help="kept connections for small requests")
+    parser.add_argument("--seconds", type=int, default=4, help="small requests a round, for each number of connections")
     parser.add_argument("--downloads", type=int, default=4, help="downloads of 256 MiB a round")
     parser.add_argument("--starts", type=int, default=5, help="starts of nbgate")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
@@ -44,15 +43,16 @@ def main(words: list[str]) -> int:
         if "nbgate" in names:
             for number in range(options.starts):
                 taken = start_milliseconds(folder / f"start{number}", origin, certificate)
-                figures["nbgate"].start_ms.append(taken)
+                figures["nbgate"].rounds["start_ms"].append(taken)
         with on_core(cores()[0]):
             sides = [stack.enter_context(SIDES[name](folder / name, origin, certificate)) for name in names]
         for side in sides:
             check_small(side, small_body())
-            run_small(side, WARM_UP_SECONDS, options.connections)
+            run_small(side, WARM_UP_SECONDS, MANY)
         for number in range(options.rounds):
             for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
-                measure_small(side, figures[side.name], options.seconds, options.connections)
+                for connections in (FEW, MANY):
+                    measure_small(side, figures[side.name], options.seconds, connections)
                 measure_download(side, figures[side.name], options.downloads)
                 print(f"round {number + 1}: {side.name}", file=sys.stderr)
     print(as_table(figures), end="")

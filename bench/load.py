@@ -49,14 +49,14 @@ class SmallRun:
     p99_ms: float
 
 
-def run_small(side: Side, seconds: float, connections: int) -> SmallRun:
+def run_small(side: Side, seconds: int, connections: int) -> SmallRun:
     """Send small requests for `seconds` on `connections` kept connections.
 
     Raises:
         FailedRunError: An answer was not the origin's JSON.
     """
     headers = [f"{name}: {value}" for name, value in browser_headers(side.port).items()]
-    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:g}s"]
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
     command += ["--script", str(SCRIPT), f"https://localhost:{side.port}{SMALL_PATH}", "--", *headers]
     done = subprocess.run([*command, f"Cookie: {side.cookie}"], capture_output=True, text=True, check=True)
     seen = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("JSON "))[5:])

@@ -2,46 +2,62 @@
 
 import json
 import platform
-import statistics
 import subprocess
+from collections.abc import Iterator
 
 from bench.measure import Figures
 
-COLUMNS = (
-    ("cpu_us_per_request", "CPU µs/request", "{:.1f}"),
-    ("requests_per_second", "requests/s", "{:.0f}"),
-    ("p50_ms", "p50 ms", "{:.2f}"),
-    ("p99_ms", "p99 ms", "{:.2f}"),
-    ("cpu_seconds_per_gib", "CPU s/GiB", "{:.2f}"),
-    ("mib_per_second", "MiB/s", "{:.0f}"),
-    ("memory_mib", "memory MiB", "{:.0f}"),
-    ("start_ms", "start ms", "{:.0f}"),
+FEW, MANY = 6, 64
+"""Kept connections: as many as one browser opens to a host, and a crowd."""
+
+ROWS = (
+    (f"small{FEW}.cpu_us", f"small JSON, {FEW} connections: CPU µs per request", "{:.1f}"),
+    (f"small{FEW}.rate", "requests per second", "{:.0f}"),
+    (f"small{FEW}.p50_ms", "p50 ms", "{:.2f}"),
+    (f"small{FEW}.p99_ms", "p99 ms", "{:.2f}"),
+    (f"small{MANY}.cpu_us", f"small JSON, {MANY} connections: CPU µs per request", "{:.1f}"),
+    (f"small{MANY}.rate", "requests per second", "{:.0f}"),
+    (f"small{MANY}.p50_ms", "p50 ms", "{:.2f}"),
+    (f"small{MANY}.p99_ms", "p99 ms", "{:.2f}"),
+    ("download.cpu_s_per_gib", "download of 256 MiB: CPU s per GiB", "{:.2f}"),
+    ("download.mib_per_s", "MiB per second", "{:.0f}"),
+    ("memory_mib", "memory after small requests, MiB", "{:.0f}"),
+    ("start_ms", "start to the first login page, ms", "{:.0f}"),
 )
-LIMITS = (
-    ("cpu_us_per_request", "nginx", 1.6),
-    ("cpu_us_per_request", "caddy", 0.5),
-    ("cpu_seconds_per_gib", "nginx", 1.0),
-)
-"""(column, other side, most that nbgate may need of it)."""
+LIMITS = {
+    (f"small{FEW}.cpu_us", "nginx"): 1.6,
+    (f"small{FEW}.cpu_us", "caddy"): 0.5,
+    ("download.cpu_s_per_gib", "nginx"): 1.0,
+}
+"""The most that nbgate may need of what another side needs."""
 
 
 def ratios(figures: dict[str, Figures]) -> list[dict[str, object]]:
-    """Return how nbgate compares with the others, each with its limit."""
-    medians = {name: side.medians() for name, side in figures.items()}
+    """Return how nbgate compares with the others in what has a limit."""
     rows: list[dict[str, object]] = []
-    for column, other, limit in LIMITS:
-        ours, theirs = medians.get("nbgate", {}).get(column), medians.get(other, {}).get(column)
-        if ours is not None and theirs:
-            ratio = ours / theirs
-            rows.append({"figure": column, "other": other, "ratio": ratio, "limit": limit, "holds": ratio <= limit})
+    for (figure, other), limit in LIMITS.items():
+        ratio = _ratio(figures, figure, other)
+        if ratio is not None:
+            rows.append({"figure": figure, "other": other, "ratio": ratio, "limit": limit, "holds": ratio <= limit})
     return rows
+
+
+def _ratio(figures: dict[str, Figures], figure: str, other: str) -> float | None:
+    if not {"nbgate", other} <= set(figures):
+        return None
+    ours, theirs = figures["nbgate"].median(figure), figures[other].median(figure)
+    return None if ours is None or not theirs else ours / theirs
 
 
 def as_json(figures: dict[str, Figures], options: dict[str, object]) -> str:
     """Return everything that was measured, every round of it."""
     sides = {
-        name: {"medians": side.medians(), "rounds": {c: getattr(side, c) for c, _, _ in COLUMNS}}
-        | {"requests": side.requests, "records": side.records}
+        name: {
+            "medians": {figure: side.median(figure) for figure in side.rounds},
+            "rounds": side.rounds,
+            "requests": side.requests,
+            "records": side.records,
+        }
         for name, side in figures.items()
     }
     document = {"machine": machine(), "options": options, "sides": sides, "ratios": ratios(figures)}
@@ -50,31 +66,43 @@ def as_json(figures: dict[str, Figures], options: dict[str, object]) -> str:
 
 def as_table(figures: dict[str, Figures]) -> str:
     """Return the table as Markdown: medians, in brackets least and most of the rounds."""
-    head = ["side", *(title for _, title, _ in COLUMNS), "records/requests"]
-    rows = [head, ["---"] * len(head)]
-    for name, side in figures.items():
-        cells = [_cell(getattr(side, column), form) for column, _, form in COLUMNS]
-        rows.append([name, *cells, f"{side.records}/{side.requests}"])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    for row in ratios(figures):
-        verdict = "holds" if row["holds"] else "DOES NOT HOLD"
-        lines.append(f"nbgate/{row['other']} {row['figure']}: {row['ratio']:.2f} (limit {row['limit']}: {verdict})")
-    return "\n".join(lines) + "\n"
+    return "".join(f"| {' | '.join(row)} |\n" for row in _rows(figures))
 
 
-def _cell(values: list[float], form: str) -> str:
-    if not values:
-        return "-"
-    middle = statistics.median(values)
-    if len(values) == 1:
-        return form.format(middle)
-    return f"{form.format(middle)} [{form.format(min(values))} to {form.format(max(values))}]"
+def _rows(figures: dict[str, Figures]) -> Iterator[list[str]]:
+    others = [name for name in figures if name != "nbgate" and "nbgate" in figures]
+    yield ["", *figures, *(f"nbgate / {name}" for name in others)]
+    yield ["---"] * (1 + len(figures) + len(others))
+    for figure, title, form in ROWS:
+        cells = [_cell(side.rounds.get(figure, []), side.median(figure), form) for side in figures.values()]
+        yield [title, *cells, *(_comparison(figures, figure, name) for name in others)]
+    yield [
+        "requests / records in its log",
+        *(f"{s.requests} / {s.records}" for s in figures.values()),
+        *("" for _ in others),
+    ]
+
+
+def _cell(values: list[float], middle: float | None, form: str) -> str:
+    if middle is None:
+        return ""
+    text = form.format(middle)
+    return text if len(values) == 1 else f"{text} [{form.format(min(values))} to {form.format(max(values))}]"
+
+
+def _comparison(figures: dict[str, Figures], figure: str, other: str) -> str:
+    ratio, limit = _ratio(figures, figure, other), LIMITS.get((figure, other))
+    if ratio is None:
+        return ""
+    if limit is None:
+        return f"{ratio:.2f}"
+    return f"**{ratio:.2f}** ({'holds' if ratio <= limit else 'DOES NOT HOLD'}: at most {limit})"
 
 
 def machine() -> dict[str, str]:
     """Return what the figures depend on."""
     return {
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} ({platform.python_compiler()})",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "nginx": _version("/usr/sbin/nginx", "-v"),
         "caddy": _version("caddy", "version"),

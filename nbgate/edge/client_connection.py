@@ -15,7 +15,9 @@ import structlog
 from nbgate.audit.events import HttpReject
 from nbgate.edge.context import WorkerContext
 from nbgate.edge.exchange import Exchange
+from nbgate.edge.repeats import Repeats, Seen
 from nbgate.edge.tunnel import Tunnel
+from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
 from nbgate.http.head import Fields, HeadLimits, HeadParser, find_head_end, judge_partial
 from nbgate.http.headers import HeaderTables
@@ -24,6 +26,8 @@ from nbgate.model.session import Session
 from nbgate.pipeline import answers
 from nbgate.pipeline.cookies import session_id_of
 from nbgate.pipeline.upstream_heads import ConnectionHeads
+from nbgate.pipeline.verdict import Forward
+from nbgate.policy import Policy
 from nbgate.reasons import Reason
 
 LINGER_SECONDS = 1.0
@@ -48,6 +52,7 @@ class ClientConnection(asyncio.Protocol):
         "_parser",
         "_parser_limits",
         "_parser_tables",
+        "_repeats",
         "_scanned",
         "_session_id",
         "_session_ids",
@@ -68,7 +73,8 @@ class ClientConnection(asyncio.Protocol):
         self.client = client
         self.transport: asyncio.Transport | None = None
         self.buffer = b""
-        self.exchange: Exchange | None = None
+        self.exchange: Exchange | Repeats | None = None
+        self._repeats: Repeats | None = None
         self.tunnel: Tunnel | None = None
         self.deadline = NEVER
         self.heads = ConnectionHeads()
@@ -136,8 +142,8 @@ class ClientConnection(asyncio.Protocol):
             step(*args)
         except Exception:
             error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
+            self.cut(Reason.INTERNAL, 500)  # first: the log may be the next thing that fails
             log.exception("internal error", error_id=error_id)
-            self.cut(Reason.INTERNAL, 500)
 
     def write(self, data: bytes) -> None:
         """Send `data`; on a connection that is gone it is dropped."""
@@ -189,6 +195,29 @@ class ClientConnection(asyncio.Protocol):
         self.release("behind")
         if self.worker.draining:  # the handshake was under way when the others were told
             tunnel.drain()
+
+    def learn(self, exchange: Exchange, session: Session, path: bytes, seen: Seen) -> None:
+        """Remember what `exchange` was answered, for when it is asked again."""
+        block = self._parser.last_block if self._parser is not None else b""
+        if self._repeats is None or not self._repeats.holds_for(block, exchange.policy, session):
+            self._repeats = Repeats(self, block, exchange.policy, session)
+        self._repeats.learn(path, seen)
+
+    def resume_exchange(
+        self,
+        raw: bytes,
+        policy: Policy,
+        session: Session,
+        forward: Forward,
+        upstream: UpstreamConnection,
+        request_id: str,
+        started: float,
+    ) -> Exchange:
+        """Put the full exchange in the place of a repetition that does not go as before; `raw` was judged before."""
+        head = HeadParser(policy.head_limits, policy.tables).parse(raw)
+        exchange = self.exchange = Exchange(self, head, policy, request_id, started)
+        exchange.resume(session, forward, upstream)
+        return exchange
 
     def exchange_done(self, *, keep: bool) -> None:
         """Go on with what is behind the finished exchange, or end the connection."""
@@ -287,12 +316,16 @@ class ClientConnection(asyncio.Protocol):
             if not self.buffer:
                 self.release("behind")
             self._scanned = self._judged = 0
+            if self._repeats is not None and self._repeats.begin(raw):
+                self.deadline = NEVER
+                self.exchange = self._repeats
+                return
             head = self._parser.parse(raw)
         except ProtocolError as error:
             self._reject(error)
             return
         self.deadline = NEVER
-        self.exchange = Exchange(self, head, policy)
+        self.exchange = Exchange(self, head, policy, self.worker.next_request_id(), self.worker.clock.monotonic())
         self.exchange.begin()
 
     def _wait_for_head(self) -> None:

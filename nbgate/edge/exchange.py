@@ -15,6 +15,7 @@ from nbgate.edge.context import WorkerContext
 from nbgate.edge.records import record_open, record_request
 from nbgate.edge.tunnel import Tunnel
 from nbgate.edge.uplink import Uplink
+from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
 from nbgate.http.head import RequestHead
 from nbgate.http.response import ResponseHead
@@ -65,12 +66,14 @@ class Exchange:
         "worker",
     )
 
-    def __init__(self, connection: "ClientConnection", head: RequestHead, policy: Policy) -> None:
+    def __init__(
+        self, connection: "ClientConnection", head: RequestHead, policy: Policy, request_id: str, started: float
+    ) -> None:
         self.connection = connection
         self.worker: WorkerContext = connection.worker
         self.head = head
         self.policy = policy
-        self.request_id = self.worker.next_request_id()
+        self.request_id = request_id
         self.kind = classify(head.method, head.fields)
         self.session: Session | None = None
         self.forward: Forward | None = None
@@ -83,7 +86,7 @@ class Exchange:
         self.reason: Reason | None = None
         self.request_bytes = 0
         self.response_bytes = 0
-        self._started = self.worker.clock.monotonic()
+        self._started = started
 
     @property
     def user(self) -> str:
@@ -157,6 +160,27 @@ class Exchange:
                 self.worker.sessions.was_active(self.session.id)
         self.uplink = Uplink(self, verdict)
         self.uplink.start()
+
+    def resume(self, session: Session, forward: Forward, upstream: UpstreamConnection) -> None:
+        """Go on where a repetition left off: the request is sent, the answer has not begun."""
+        self.session, self.forward = session, forward
+        self.uplink = Uplink(self, forward)
+        self.uplink.adopt(upstream)
+
+    def uplink_data(self, data: bytes) -> None:
+        """Take bytes of the upstream."""
+        if self.uplink is not None:
+            self.uplink.upstream_data(data)
+
+    def uplink_lost(self, *, broken: bool) -> None:
+        """Take note that the upstream's connection is gone."""
+        if self.uplink is not None:
+            self.uplink.upstream_lost(broken=broken)
+
+    def uplink_full(self, *, full: bool) -> None:
+        """Stop or go on reading from the client."""
+        if self.uplink is not None:
+            self.uplink.upstream_full(full=full)
 
     # answering here
 

@@ -119,5 +119,6 @@ def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve())
     except StartError as error:
+        control.close()
         sys.stderr.write(f"nbgate: {error.public}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code

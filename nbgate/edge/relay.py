@@ -7,6 +7,7 @@ What the upstream breaks off, the client sees broken off: never a clean end of a
 from typing import TYPE_CHECKING
 
 from nbgate.access.paths import RequestKind
+from nbgate.edge.repeats import learn_from
 from nbgate.errors import UpstreamProtocolError
 from nbgate.http.framing import LAST_CHUNK, Body, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
 from nbgate.http.head import find_head_end
@@ -36,6 +37,7 @@ class Relay:
         "_head",
         "_informational",
         "_page",
+        "_response",
         "_reusable",
         "_scanned",
         "exchange",
@@ -55,6 +57,7 @@ class Relay:
         self._head: ClientHead | None = None
         self._page: PageRewriter | None = None
         self._reusable = False
+        self._response: ResponseHead | None = None
 
     def take(self, data: bytes) -> None:
         """Take bytes of the upstream."""
@@ -122,6 +125,7 @@ class Relay:
         if self._head.rewrite:
             self._page = PageRewriter(exchange.forward.state.token)
         self._body = _decoder(head)
+        self._response = head
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status
         exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_body_seconds
@@ -149,6 +153,8 @@ class Relay:
             exchange.connection.write(before + payload if before else payload)
         if finished:
             keep = head.keep_alive and not exchange.wants_body
+            if keep and self._response is not None:
+                learn_from(exchange, self._response, head, self._date)
             exchange.release_upstream(reusable=self._reusable)
             exchange.done(keep=keep)
         elif payload:

@@ -104,6 +104,13 @@ class Uplink:
 
     # sending
 
+    def adopt(self, upstream: UpstreamConnection) -> None:
+        """Wait for the answer on a connection on which the request, which has no body, is sent already."""
+        self.upstream = upstream
+        upstream.user = self
+        self.relay = Relay(self.exchange)
+        self._await_answer()
+
     def _send(self, upstream: UpstreamConnection) -> None:
         """Send the head, framed anew, and as much of the body as is here."""
         exchange = self.exchange

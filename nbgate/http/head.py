@@ -112,6 +112,11 @@ class HeadParser:
         self._block = b""
         self._fields: Fields | None = None
 
+    @property
+    def last_block(self) -> bytes:
+        """Return the header block of the last head that was good, from after the request line."""
+        return self._block
+
     def parse(self, head: bytes) -> RequestHead:
         """Read a complete head.
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -13,10 +14,14 @@ from bench.sides import Side
 from nbgate.testing.process import Program
 from nbgate.testing.raw_client import RawClient
 
-OURS = Figures([60.0, 50.0, 70.0], [9.0, 7.0, 8.0], [1.0], [2.0], [0.5], [500.0], [300.0], [90.0], 10, 12)
-NGINX = Figures([40.0], [20.0], [1.0], [2.0], [0.4], [500.0], [], [20.0], 10, 10)
-CADDY = Figures([100.0], [5.0], [1.0], [2.0], [1.0], [500.0], [], [40.0], 10, 10)
-FIGURES = {"nbgate": OURS, "nginx": NGINX, "caddy": CADDY}
+
+def side_figures(cpu_us, cpu_s_per_gib):
+    rounds = defaultdict(list, {"small6.cpu_us": cpu_us, "download.cpu_s_per_gib": cpu_s_per_gib})
+    return Figures(rounds, requests=10, records=12)
+
+
+OURS = side_figures([60.0, 50.0, 70.0], [0.5])
+FIGURES = {"nbgate": OURS, "nginx": side_figures([40.0], [0.4]), "caddy": side_figures([100.0], [1.0])}
 
 
 @pytest.fixture
@@ -58,29 +63,31 @@ def test_the_small_answer_is_json_of_one_kibibyte():
 
 def test_ratios_are_of_medians_and_know_their_limit():
     assert [
-        ("cpu_us_per_request", "nginx", 1.5, True),
-        ("cpu_us_per_request", "caddy", 0.6, False),
-        ("cpu_seconds_per_gib", "nginx", 1.25, False),
+        ("small6.cpu_us", "nginx", 1.5, True),
+        ("small6.cpu_us", "caddy", 0.6, False),
+        ("download.cpu_s_per_gib", "nginx", 1.25, False),
     ] == [(row["figure"], row["other"], row["ratio"], row["holds"]) for row in report.ratios(FIGURES)]
 
 
-def test_the_table_has_a_row_for_each_side():
-    table = report.as_table(FIGURES)
-    assert "| nbgate | 60.0 [50.0 to 70.0] | 8 [7 to 9] |" in table
-    assert "12/10" in table
-    assert "nbgate/caddy cpu_us_per_request: 0.60 (limit 0.5: DOES NOT HOLD)" in table
+def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_side():
+    lines = report.as_table(FIGURES).splitlines()
+    assert "|  | nbgate | nginx | caddy | nbgate / nginx | nbgate / caddy |" == lines[0]
+    cells = "60.0 [50.0 to 70.0] | 40.0 | 100.0 | **1.50** (holds: at most 1.6) | **0.60** (DOES NOT HOLD: at most 0.5)"
+    assert f"| small JSON, 6 connections: CPU µs per request | {cells} |" == lines[2]
+    assert "10 / 12" in lines[-1]
 
 
 def test_the_json_holds_every_round():
     document = json.loads(report.as_json(FIGURES, {"rounds": 3}))
-    assert [60.0, 50.0, 70.0] == document["sides"]["nbgate"]["rounds"]["cpu_us_per_request"]
-    assert 60.0 == document["sides"]["nbgate"]["medians"]["cpu_us_per_request"]
+    assert [60.0, 50.0, 70.0] == document["sides"]["nbgate"]["rounds"]["small6.cpu_us"]
+    assert 60.0 == document["sides"]["nbgate"]["medians"]["small6.cpu_us"]
     assert {"rounds": 3} == document["options"]
 
 
 def test_one_side_alone_has_no_ratio():
     assert [] == report.ratios({"nbgate": OURS})
-    assert [] == report.ratios({"nginx": NGINX})
+    assert [] == report.ratios({"nginx": OURS})
+    assert "nbgate /" not in report.as_table({"nginx": OURS})
 
 
 def test_cpu_time_of_a_family_grows_with_its_work():

@@ -597,7 +597,7 @@ def test_a_revocation_is_acknowledged_only_when_nothing_is_open_any_more(rig, st
         acknowledge = rig.core._acknowledge
         rig.core._acknowledge = look
         # the worst moment: right after a sweep
-        rig.call(lambda: rig.core._timers[0].cancel())
+        rig.call(rig.core._timers[0].cancel)
         rig.send(SessionsRevoked(ack=1, ids=tuple(rig.sessions), generation=1 << 62, reason="logged-out"))
         rig.wait_for(RevokeAck)
         rig.call(rig.core._sweep)
@@ -627,7 +627,11 @@ def test_an_acknowledgement_belongs_to_the_link_it_was_asked_on(rig, stub):
 
 
 def test_a_fault_in_one_connection_does_not_stop_the_clock_of_all(stub, monkeypatch):
-    with edge_rig(stub.port, limits=Limits(keepalive_seconds=0.3)) as rig, rig.client() as first, rig.client() as second:
+    with (
+        edge_rig(stub.port, limits=Limits(keepalive_seconds=0.3)) as rig,
+        rig.client() as first,
+        rig.client() as second,
+    ):
         for client in (first, second):
             client.send(get("/_nbgate/health"))
             client.read_answer()
@@ -642,6 +646,20 @@ def test_a_fault_in_one_connection_does_not_stop_the_clock_of_all(stub, monkeypa
         monkeypatch.setattr(ClientConnection, "expire", broken)
         for client in (first, second):
             assert b"" == client.read_to_end()
+
+
+def test_a_fault_ends_its_connection_even_when_it_cannot_be_logged(rig, stub, monkeypatch):
+    def broken(*_args, **_options):
+        raise BrokenPipeError("nobody reads our log")
+
+    cookie = rig.login()
+    monkeypatch.setattr("nbgate.edge.exchange.decide", broken)
+    monkeypatch.setattr(client_connection.log, "exception", broken, raising=False)
+    with rig.client() as client:
+        client.send(get(cookie=cookie))
+        client.read_to_end()
+    assert ("internal", 500) == ((event := rig.wait_for(HttpRequest)[0]).reason, event.status)
+    rig.loop_errors.clear()
 
 
 def test_a_policy_of_another_keeper_with_the_same_number_is_in_force_for_open_connections(rig, stub):

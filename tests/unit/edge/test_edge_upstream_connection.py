@@ -116,7 +116,9 @@ def test_what_it_is_told_reaches_the_transport(connection):
     assert [("write", b"x"), "pause_reading", "resume_reading"] == connection.transport.told[1:]
 
 
-@pytest.mark.parametrize(("closing", "unsent", "is_open", "sent"), [(False, 0, True, True), (True, 0, False, True), (False, 7, True, False)])
+@pytest.mark.parametrize(
+    ("closing", "unsent", "is_open", "sent"), [(False, 0, True, True), (True, 0, False, True), (False, 7, True, False)]
+)
 def test_whether_it_can_carry_another_request(connection, closing, unsent, is_open, sent):
     connection.transport.closing, connection.transport.unsent = closing, unsent
     assert (is_open, sent) == (connection.is_open, connection.has_sent_all)
