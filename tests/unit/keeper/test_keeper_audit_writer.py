@@ -247,6 +247,15 @@ async def test_records_are_not_taken_twice_after_a_new_segment_and_a_new_keeper(
     await writer.close()
 
 
+async def test_records_that_come_before_others_that_are_missing_wait_for_them(world):
+    writer = world.start()
+    assert 2 == writer.append_worker_records(WORKER, 1, requests(1, 2))
+    assert 2 == writer.append_worker_records(WORKER, 4, requests(4, 2))
+    assert 5 == writer.append_worker_records(WORKER, 3, requests(3, 3))
+    assert [1, 2, 3, 4, 5] == numbers(world)
+    await writer.close()
+
+
 async def test_a_worker_unknown_to_the_log_begins_where_it_says(world):
     writer = world.start()
     assert 6 == writer.append_worker_records(WORKER, 7, [])
