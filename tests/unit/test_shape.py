@@ -15,6 +15,15 @@ FILE_LINES, FUNCTION_LINES = 400, 60
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 TESTED_ELSEWHERE: dict[str, str] = {
+    "nbgate/crypto/common_passwords.py": "a list; the policy that uses it: test_crypto_passwords.py",
+    "nbgate/http/fields.py": "the header block of a head: test_http_head*.py",
+    "nbgate/keeper/audit_start.py": "how a log is opened: test_keeper_audit_writer.py",
+    "nbgate/keeper/ended.py": "records of ended sessions: test_keeper_keeper*.py and test_keeper_users.py",
+    "nbgate/model/client.py": "a value without behaviour: test_edge_listener.py makes them",
+    "nbgate/model/principal.py": "a value without behaviour: test_authenticators_local.py makes them",
+    "nbgate/ports.py": "protocols; every sentence of theirs: tests/contract",
+    "nbgate/testing/edge_rig.py": "a real worker: every test of tests/unit/edge",
+    "nbgate/testing/replay.py": "feeds recorded bytes: tests/property and the wire corpus",
     "nbgate/testing/browser.py": "needs Chromium: tests/e2e/test_jupyterlab.py",
     "nbgate/testing/demo.py": "needs a real JupyterLab: tests/e2e/test_demo.py",
     "nbgate/testing/gateway.py": "needs the whole gateway: every test of tests/e2e and tests/wire",

@@ -20,6 +20,7 @@ def test_what_it_says_is_found_and_kept(tmp_path):
     program = python(tmp_path, "import os; print('port', os.environ['PORT'])", PORT="17")
     program.start()
     assert "17" == program.wait_for_line(r"port (\d+)")[1]
+    wait_until(lambda: program.process is not None and program.process.poll() is not None, what="its own end")
     assert 0 == program.end()
     assert "port 17\n" == program.said()
 

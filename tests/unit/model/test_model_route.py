@@ -1,0 +1,21 @@
+"""Routes, upstreams and what is known of them."""
+
+import pytest
+
+from nbgate.model.route import Upstream, UpstreamState
+
+
+@pytest.mark.parametrize(
+    ("upstream", "authority", "text"),
+    [
+        (Upstream(host="127.0.0.1", port=8888), "127.0.0.1:8888", "127.0.0.1:8888"),
+        (Upstream(host="::1", port=8888), "[::1]:8888", "[::1]:8888"),
+        (Upstream(path="/run/j.sock"), "localhost", "unix:/run/j.sock"),
+    ],
+)
+def test_an_upstream_says_what_host_it_expects(upstream, authority, text):
+    assert (authority, text) == (upstream.authority, str(upstream))
+
+
+def test_a_token_is_never_printed():
+    assert "hush" not in repr(UpstreamState(route="main", token="hush"))

@@ -1,0 +1,57 @@
+"""What a path means under one routing table."""
+
+import pytest
+
+from nbgate.access.paths import Page
+from nbgate.http.target import parse_target
+from nbgate.model.route import Route, RouteKind, Upstream
+from nbgate.places import MAX_PATH_CHARS, MAX_PLACES, Places
+from nbgate.routing.table import RouteTable
+
+OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/x"), kind=RouteKind.OWN)
+LAB = Route(name="main", prefix="/lab1/", upstream=Upstream(host="127.0.0.1", port=1))
+
+
+@pytest.fixture
+def places():
+    return Places(RouteTable((OWN, LAB)))
+
+
+def find(places, path):
+    return places.find(parse_target(path.encode()))
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "page", "facts"),
+    [
+        ("/lab1/api/kernels", LAB, None, {"has_data", "untouched"}),
+        ("/lab1/lab/tree/x.ipynb", LAB, None, set()),
+        ("/lab1/files/a.html", LAB, None, {"has_data", "untouched"}),
+        ("/lab1/api/kernels/0/channels", LAB, None, {"has_data", "untouched", "channel"}),
+        ("/lab1/terminals/websocket/1", LAB, None, {"has_data", "channel"}),
+        ("/lab1", LAB, None, {"lacks_slash"}),
+        ("/lab1/login", LAB, Page.MOUNT_LOGIN, set()),
+        ("/lab1/logout", LAB, Page.MOUNT_LOGOUT, {"is_own"}),
+        ("/_nbgate/login", OWN, Page.KEEPER, {"is_own"}),
+        ("/_nbgate/logout", OWN, None, {"is_own"}),
+        ("/favicon.ico", None, Page.FAVICON, set()),
+        ("/elsewhere", None, None, set()),
+    ],
+)
+def test_a_place_is_what_its_path_says(places, path, route, page, facts):
+    place = find(places, path)
+    all_facts = ("is_own", "has_data", "untouched", "channel", "lacks_slash")
+    assert (route, page, facts) == (place.route, place.page, {name for name in all_facts if getattr(place, name)})
+
+
+def test_a_path_that_comes_again_is_not_looked_up_again(places):
+    assert find(places, "/lab1/api/me?1") is find(places, "/lab1/api/me?2")
+
+
+def test_the_memory_is_bounded(places):
+    first = find(places, "/lab1/a")
+    for number in range(MAX_PLACES):
+        find(places, f"/lab1/{number}")
+    assert first is not find(places, "/lab1/a")
+    long = "/lab1/" + "a" * MAX_PATH_CHARS
+    assert find(places, long) is not find(places, long)
