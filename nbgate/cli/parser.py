@@ -64,16 +64,30 @@ def serve(
     return run_gateway(make_source(config or "", flags, os.environ))
 
 
+_USER_COMMANDS = {
+    "add": "Make an account.",
+    "list": "Say who has an account.",
+    "passwd": "Set a new password; ends the person's sessions.",
+    "disable": "Let a person in no more; ends their sessions.",
+    "enable": "Let a disabled person in again.",
+    "remove": "Remove an account; ends the person's sessions.",
+}
+
+
 def make_app() -> App:
     """Return all commands."""
     app = App(name="nbgate", version=f"nbgate {__version__}", help_format="plaintext")
     app.default(serve)
     user = App(name="user", help="Add, change and remove the accounts of this gateway.")
     app.command(user)
-    for name in ("add", "list", "passwd", "disable", "enable", "remove"):
-        user.command(f"nbgate.cli.user:{name}_user", name=name)
-    app.command("nbgate.cli.status:show_status", name="status")
-    app.command("nbgate.cli.reload:reload_gateway", name="reload")
+    for name, text in _USER_COMMANDS.items():
+        user.command(f"nbgate.cli.user:{name}_user", name=name, help=text)
+    app.command(
+        "nbgate.cli.status:show_status",
+        name="status",
+        help="Say what runs, who is confined, how upstream and audit are.",
+    )
+    app.command("nbgate.cli.reload:reload_gateway", name="reload", help="Test the configuration and put it into force.")
     return app
 
 

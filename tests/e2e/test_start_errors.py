@@ -1,6 +1,5 @@
 """What is wrong at the start is said in one clear line with a hint, and in the exit code."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -99,13 +98,6 @@ def test_an_occupied_port_says_try_again(tmp_path):
         code, lines = start_and_end(tmp_path, port=port)
     assert TRY_AGAIN == code, lines
     check_lines(lines, str(port))
-
-
-@pytest.mark.skipif(os.geteuid() == 0 or FIRST_UNPRIVILEGED < 443, reason="every port is open to this user")
-def test_a_privileged_port_says_permission(tmp_path):
-    code, lines = start_and_end(tmp_path, port=442)
-    assert PERMISSION == code, lines
-    check_lines(lines, "442")
 
 
 def test_unknown_options_are_named_all_at_once(tmp_path):
