@@ -10,7 +10,7 @@ from bench.cpu import cores, on_core
 from bench.load import FailedRunError, check_small, run_small
 from bench.measure import Figures, measure_download, measure_small
 from bench.origin import running_origin, small_body
-from bench.report import FEW, MANY, as_json, as_table, ratios
+from bench.report import CROWD, TITLES, as_json, as_table, ratios
 from bench.sides import SIDES, start_milliseconds
 from nbgate.testing.gateway import make_certificate
 
@@ -22,7 +22,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="nbgate beside nginx and Caddy, one table")
     parser.add_argument("--sides", default=",".join(SIDES), help="which of nbgate,nginx,caddy")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each side, in turns")
-    parser.add_argument("--seconds", type=int, default=4, help="small requests a round, for each number of connections")
+    parser.add_argument("--seconds", type=int, default=4, help="small requests a round, of each kind")
     parser.add_argument("--downloads", type=int, default=4, help="downloads of 256 MiB a round")
     parser.add_argument("--starts", type=int, default=5, help="starts of nbgate")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
@@ -48,11 +48,11 @@ def main(words: list[str]) -> int:
             sides = [stack.enter_context(SIDES[name](folder / name, origin, certificate)) for name in names]
         for side in sides:
             check_small(side, small_body())
-            run_small(side, WARM_UP_SECONDS, MANY)
+            run_small(side, CROWD, WARM_UP_SECONDS)
         for number in range(options.rounds):
             for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
-                for connections in (FEW, MANY):
-                    measure_small(side, figures[side.name], options.seconds, connections)
+                for load in TITLES:
+                    measure_small(side, figures[side.name], load, options.seconds)
                 measure_download(side, figures[side.name], options.downloads)
                 print(f"round {number + 1}: {side.name}", file=sys.stderr)
     print(as_table(figures), end="")

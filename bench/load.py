@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.origin import BIG_BYTES, BIG_PATH, SMALL_BYTES, SMALL_PATH
+from bench.origin import BIG_BYTES, BIG_PATH, POLLED, SMALL_BYTES
 from bench.sides import Side
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -49,15 +49,24 @@ class SmallRun:
     p99_ms: float
 
 
-def run_small(side: Side, seconds: int, connections: int) -> SmallRun:
-    """Send small requests for `seconds` on `connections` kept connections.
+@dataclass(frozen=True, slots=True)
+class SmallLoad:
+    """Many small requests: `kind` as in wrk.lua, on how many kept connections."""
+
+    name: str
+    kind: str
+    connections: int
+
+
+def run_small(side: Side, load: SmallLoad, seconds: int) -> SmallRun:
+    """Send small requests for `seconds`.
 
     Raises:
         FailedRunError: An answer was not the origin's JSON.
     """
     headers = [f"{name}: {value}" for name, value in browser_headers(side.port).items()]
-    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
-    command += ["--script", str(SCRIPT), f"https://localhost:{side.port}{SMALL_PATH}", "--", *headers]
+    command = ["wrk", "--threads", "1", "--connections", str(load.connections), "--duration", f"{seconds}s"]
+    command += ["--script", str(SCRIPT), f"https://localhost:{side.port}/", "--", load.kind, *headers]
     done = subprocess.run([*command, f"Cookie: {side.cookie}"], capture_output=True, text=True, check=True)
     seen = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("JSON "))[5:])
     if seen["failed"] or seen["bytes"] < seen["requests"] * SMALL_BYTES or not seen["requests"]:
@@ -95,11 +104,11 @@ def fetch(side: Side, path: str, *, with_body: bool = False) -> tuple[int, int, 
 
 def check_small(side: Side, body: bytes) -> None:
     """Raise FailedRunError unless the session gets the origin's JSON, and a stranger (Caddy aside) nothing."""
-    status, _, seen = fetch(side, SMALL_PATH, with_body=True)
+    status, _, seen = fetch(side, POLLED[0], with_body=True)
     if (status, seen) != (200, body):
         raise FailedRunError(f"{side.name}: {status} and {len(seen)} bytes instead of the origin's answer")
     stranger = Side(side.name, side.port, "a=b", side.roots, side.count_records)
-    if side.name != "caddy" and fetch(stranger, SMALL_PATH)[0] != 401:
+    if side.name != "caddy" and fetch(stranger, POLLED[0])[0] != 401:
         raise FailedRunError(f"{side.name}: a stranger was let in")
 
 

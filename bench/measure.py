@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from bench.cpu import cores, family_resident_bytes, family_seconds, on_core
-from bench.load import FailedRunError, run_download, run_small
-from bench.origin import BIG_BYTES, SMALL_PATH
+from bench.load import FailedRunError, SmallLoad, run_download, run_small
+from bench.origin import BIG_BYTES
 from bench.sides import Side
 from nbgate.testing.wait import wait_until
 
@@ -29,16 +29,16 @@ class Figures:
         return statistics.median(values) if values else None
 
 
-def measure_small(side: Side, figures: Figures, seconds: int, connections: int) -> None:
+def measure_small(side: Side, figures: Figures, load: SmallLoad, seconds: int) -> None:
     """Add one round of small requests; its CPU time ends when every request is in the side's log.
 
     Raises:
         FailedRunError: The log holds fewer records than there were requests.
     """
-    before = side.count_records(SMALL_PATH)
+    before = side.count_records()
     cpu = family_seconds(side.roots)
     with on_core(cores()[1]):
-        run = run_small(side, seconds, connections)
+        run = run_small(side, load, seconds)
     records = _wait_for_records(side, before, run.requests)
     used = family_seconds(side.roots) - cpu
     figures.requests += run.requests
@@ -49,19 +49,19 @@ def measure_small(side: Side, figures: Figures, seconds: int, connections: int) 
         ("p50_ms", run.p50_ms),
         ("p99_ms", run.p99_ms),
     ):
-        figures.rounds[f"small{connections}.{name}"].append(value)
+        figures.rounds[f"{load.name}.{name}"].append(value)
     figures.rounds["memory_mib"].append(family_resident_bytes(side.roots) / (1 << 20))
 
 
 def _wait_for_records(side: Side, before: int, requests: int) -> int:
     def written() -> int:
-        count = side.count_records(SMALL_PATH) - before
+        count = side.count_records() - before
         return count if count >= requests else 0
 
     try:
         return wait_until(written, what="records", deadline_seconds=RECORDS_SECONDS)
     except TimeoutError:
-        count = side.count_records(SMALL_PATH) - before
+        count = side.count_records() - before
         raise FailedRunError(f"{side.name}: {count} records of {requests} requests") from None
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from nbgate.testing.process import Program
 from nbgate.testing.wait import wait_until
 
-SMALL_PATH, BIG_PATH = "/api/contents/small.json", "/files/big.bin"
+POLLED = ("/api/kernels", "/api/sessions", "/api/terminals", "/api/contents")
+"""What JupyterLab asks for every ten seconds; all small answers are the same 1,024 bytes."""
+API, SMALL_FILE, BIG_PATH = "/api/", "small.json", "/files/big.bin"
 SMALL_BYTES, BIG_BYTES = 1024, 256 << 20
 
 CONFIG = """\
@@ -23,9 +25,9 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     root {folder}/www; add_header Cache-Control no-store; default_type application/json;
-    location / {{ sendfile off; }} # head and body of a small answer in one packet, as notebook servers send them
+    # head and body of a small answer in one packet, as notebook servers send them
+    location /api/ {{ sendfile off; rewrite ^ /small.json break; }}
     location /files/ {{ sendfile on; tcp_nopush on; }}
-    location = /api/contents {{ default_type application/json; return 200 '{{}}'; }}
   }}
 }}
 """
@@ -67,12 +69,11 @@ def running_origin(folder: Path) -> Iterator[int]:
     """Run the origin; give its port."""
     folder.mkdir()
     port = free_port()
-    for path, size in ((SMALL_PATH, SMALL_BYTES), (BIG_PATH, BIG_BYTES)):
-        file = folder / "www" / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as out:
-            out.truncate(size)
-    (folder / "www" / SMALL_PATH.lstrip("/")).write_bytes(small_body())
+    big = folder / "www" / BIG_PATH.lstrip("/")
+    big.parent.mkdir(parents=True)
+    with big.open("wb") as out:
+        out.truncate(BIG_BYTES)
+    (folder / "www" / SMALL_FILE).write_bytes(small_body())
     config = folder / "origin.conf"
     config.write_text(CONFIG.format(folder=folder, port=port, temporary=nginx_temporary(folder)))
     program = Program(nginx_command(config), folder / "origin.out")
@@ -86,5 +87,5 @@ def running_origin(folder: Path) -> Iterator[int]:
 
 def small_body() -> bytes:
     """Return exactly `SMALL_BYTES` of JSON."""
-    empty = json.dumps({"name": "small.json", "content": ""}).encode()
+    empty = json.dumps({"name": SMALL_FILE, "content": ""}).encode()
     return empty[:-2] + b"x" * (SMALL_BYTES - len(empty)) + empty[-2:]

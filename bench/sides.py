@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import secrets
 import sys
 import time
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cpu import cores, on_core
-from bench.origin import free_port, nginx_command, nginx_temporary, wait_for_port
+from bench.origin import API, free_port, nginx_command, nginx_temporary, wait_for_port
 from nbgate.testing.gateway import Certificate, Gateway, prepare_gateway, running_gateway
 from nbgate.testing.process import Program
 from nbgate.testing.wait import wait_until
@@ -69,14 +68,14 @@ class Side:
 
     Attributes:
         roots: Its processes; their descendants count too.
-        count_records: Says how many requests to a path its log holds.
+        count_records: Says how many small requests its log holds.
     """
 
     name: str
     port: int
     cookie: str
     roots: list[int]
-    count_records: Callable[[str], int]
+    count_records: Callable[[], int]
 
 
 def _random_cookie(port: int) -> tuple[str, str]:
@@ -106,7 +105,7 @@ def nginx_side(folder: Path, origin: int, certificate: Certificate) -> Iterator[
         wait_for_port(auth, service)
         wait_for_port(port, nginx)
         log = folder / "access.log"
-        yield Side("nginx", port, f"{name}={value}", [service.pid, nginx.pid], lambda p: _count_lines(log, f" {p} "))
+        yield Side("nginx", port, f"{name}={value}", [service.pid, nginx.pid], lambda: _count_lines(log, f"GET {API}"))
     finally:
         nginx.end()
         service.end()
@@ -126,7 +125,7 @@ def caddy_side(folder: Path, origin: int, certificate: Certificate) -> Iterator[
     try:
         wait_for_port(port, caddy)
         log = folder / "access.log"
-        yield Side("caddy", port, f"{name}={value}", [caddy.pid], lambda p: _count_lines(log, f'"uri":"{p}"'))
+        yield Side("caddy", port, f"{name}={value}", [caddy.pid], lambda: _count_lines(log, f'"uri":"{API}'))
     finally:
         caddy.end()
 
@@ -137,10 +136,9 @@ def nbgate_side(folder: Path, origin: int, certificate: Certificate) -> Iterator
     upstream = f"127.0.0.1:{origin}"
     with running_gateway(folder, upstream, flags=("--allow-open-upstream",), config="", certificate=certificate) as it:
 
-        def count(path: str) -> int:
+        def count() -> int:
             segments = (it.data / "audit").glob("*.jsonl")
-            mark = f'"url.path":{json.dumps(path)}'
-            return sum(_count_lines(segment, mark) for segment in segments)
+            return sum(_count_lines(segment, f'"url.path":"{API}') for segment in segments)
 
         yield Side("nbgate", it.port, it.login(), [it.program.pid], count)
 

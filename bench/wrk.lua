@@ -1,9 +1,19 @@
--- Headers come as arguments "Name: value"; the summary goes to standard output as one line of JSON.
+-- Arguments: what to ask for ("polls" or "unlike"), then header lines "Name: value".
+-- polls: the four addresses that JupyterLab polls, in turn, each with a number that is new every time, as Lab does it.
+-- unlike: an address that is new every time.
+-- The summary goes to standard output as one line of JSON.
+local polled = { "/api/kernels?", "/api/sessions?", "/api/terminals?", "/api/contents?" }
+local number, kind, head = 0, "", ""
+
 function init(arguments)
-  for _, line in ipairs(arguments) do
-    local name, value = line:match("^([^:]+): (.*)$")
-    if name then wrk.headers[name] = value end
-  end
+  kind = arguments[1]
+  head = " HTTP/1.1\r\n" .. table.concat(arguments, "\r\n", 2) .. "\r\n\r\n"
+end
+
+function request()
+  number = number + 1
+  if kind == "polls" then return "GET " .. polled[number % 4 + 1] .. number .. head end
+  return "GET /api/contents/file-" .. number .. ".json" .. head
 end
 
 function done(summary, latency, requests)

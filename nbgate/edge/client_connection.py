@@ -142,8 +142,19 @@ class ClientConnection(asyncio.Protocol):
             step(*args)
         except Exception:
             error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
-            self.cut(Reason.INTERNAL, 500)  # first: the log may be the next thing that fails
+            self._apologise(error_id)  # first: the log may be the next thing that fails
             log.exception("internal error", error_id=error_id)
+
+    def _apologise(self, error_id: str) -> None:
+        """End the exchange with a 500, if nothing of an answer was sent; in any other case cut the connection."""
+        exchange = self.exchange
+        if self.tunnel is None and exchange is not None and not exchange.is_done and not exchange.has_answered:
+            exchange.break_off(Reason.INTERNAL, 500)
+            self.exchange = None
+            self.write(answers.broken(error_id))
+            self.finish()
+        else:
+            self.cut(Reason.INTERNAL, 500)
 
     def write(self, data: bytes) -> None:
         """Send `data`; on a connection that is gone it is dropped."""

@@ -103,6 +103,11 @@ class Exchange:
         """True when the keeper's own pages answer this."""
         return self.forward is not None and self.forward.route.kind is RouteKind.OWN
 
+    @property
+    def has_answered(self) -> bool:
+        """Say whether the client was sent the beginning of an answer."""
+        return self.uplink is not None and self.uplink.relay is not None and self.uplink.relay.has_begun
+
     # deciding
 
     def begin(self) -> None:
@@ -288,7 +293,7 @@ class Exchange:
 
     def expire(self) -> None:
         """End the exchange: the upstream took too long."""
-        if self.uplink is not None and self.uplink.relay is not None and self.uplink.relay.has_begun:
+        if self.has_answered:
             self.break_off(Reason.UPSTREAM_TIMEOUT, self.status)
             self.connection.abort()
         else:

@@ -75,6 +75,7 @@ class Repeats:
     wants_body = False
     is_done = False
     is_own = False
+    has_answered = False
 
     def __init__(self, connection: "ClientConnection", block: bytes, policy: Policy, session: Session) -> None:
         self.connection = connection

@@ -70,6 +70,15 @@ def rejection(status: int) -> bytes:
     ).encode() + body
 
 
+def broken(error_id: str) -> bytes:
+    """Return the fixed answer to a request on which our own code failed; the id leads to the log line."""
+    body = f"500 Internal Server Error\nerror id {error_id}\n".encode()
+    return (
+        f"HTTP/1.1 500 Internal Server Error\r\n{_COMMON}Content-Type: {_TEXT}\r\nX-Request-ID: {error_id}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body
+
+
 def not_tls(https_url: str) -> bytes:
     """Return the answer to plain HTTP on the TLS port: people who typed http:// took the server for dead."""
     body = f"This port speaks HTTPS only. Open {https_url}\n".encode()

@@ -72,7 +72,7 @@ def decide(
         return _ask_for_login(head, kind, no_session)
     if route is None:
         return _nowhere(head, policy)
-    if policy.audit_failing_since_unix and (stopped := _audit_stance(head, policy, now)) is not None:
+    if policy.audit_failing_since_unix and (stopped := _audit_stance(head, kind, policy, now)) is not None:
         return stopped
     request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
     if place.is_own:
@@ -126,9 +126,12 @@ def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verd
     return Challenge(ChallengeKind.API if kind is RequestKind.API else ChallengeKind.WEBSOCKET, reason)
 
 
-def _audit_stance(head: RequestHead, policy: Policy, now: float) -> Verdict | None:
-    """THREATS 5.6: while the audit cannot be written nothing is changed, and after ten minutes nothing is read."""
-    if head.method not in SAFE_METHODS or audit_grace_is_over(policy, now):
+def _audit_stance(head: RequestHead, kind: RequestKind, policy: Policy, now: float) -> Verdict | None:
+    """THREATS 5.6: while the audit cannot be written nothing is changed, and after ten minutes nothing is read.
+
+    A new websocket counts as a change: what is said on it executes.
+    """
+    if head.method not in SAFE_METHODS or kind is RequestKind.WEBSOCKET or audit_grace_is_over(policy, now):
         return Respond(503, Reason.AUDIT_UNAVAILABLE)
     return None
 

@@ -16,7 +16,7 @@ from nbgate.testing.raw_client import RawClient
 
 
 def side_figures(cpu_us, cpu_s_per_gib):
-    rounds = defaultdict(list, {"small6.cpu_us": cpu_us, "download.cpu_s_per_gib": cpu_s_per_gib})
+    rounds = defaultdict(list, {"browser.cpu_us": cpu_us, "download.cpu_s_per_gib": cpu_s_per_gib})
     return Figures(rounds, requests=10, records=12)
 
 
@@ -63,8 +63,8 @@ def test_the_small_answer_is_json_of_one_kibibyte():
 
 def test_ratios_are_of_medians_and_know_their_limit():
     assert [
-        ("small6.cpu_us", "nginx", 1.5, True),
-        ("small6.cpu_us", "caddy", 0.6, False),
+        ("browser.cpu_us", "nginx", 1.5, True),
+        ("browser.cpu_us", "caddy", 0.6, False),
         ("download.cpu_s_per_gib", "nginx", 1.25, False),
     ] == [(row["figure"], row["other"], row["ratio"], row["holds"]) for row in report.ratios(FIGURES)]
 
@@ -73,14 +73,14 @@ def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_side():
     lines = report.as_table(FIGURES).splitlines()
     assert "|  | nbgate | nginx | caddy | nbgate / nginx | nbgate / caddy |" == lines[0]
     cells = "60.0 [50.0 to 70.0] | 40.0 | 100.0 | **1.50** (holds: at most 1.6) | **0.60** (DOES NOT HOLD: at most 0.5)"
-    assert f"| small JSON, 6 connections: CPU µs per request | {cells} |" == lines[2]
+    assert f"| what JupyterLab polls, 6 connections: CPU µs per request | {cells} |" == lines[2]
     assert "10 / 12" in lines[-1]
 
 
 def test_the_json_holds_every_round():
     document = json.loads(report.as_json(FIGURES, {"rounds": 3}))
-    assert [60.0, 50.0, 70.0] == document["sides"]["nbgate"]["rounds"]["small6.cpu_us"]
-    assert 60.0 == document["sides"]["nbgate"]["medians"]["small6.cpu_us"]
+    assert [60.0, 50.0, 70.0] == document["sides"]["nbgate"]["rounds"]["browser.cpu_us"]
+    assert 60.0 == document["sides"]["nbgate"]["medians"]["browser.cpu_us"]
     assert {"rounds": 3} == document["options"]
 
 
@@ -101,6 +101,6 @@ def test_fewer_records_than_requests_fail_the_run(monkeypatch):
     monkeypatch.setattr(measure, "RECORDS_SECONDS", 0.01)
     monkeypatch.setattr(measure, "run_small", lambda *_: load.SmallRun(10, 1.0, 1.0, 1.0))
     counts = itertools.chain([0], itertools.repeat(9))
-    side = Side("nbgate", 1, "", [os.getpid()], lambda _: next(counts))
+    side = Side("nbgate", 1, "", [os.getpid()], lambda: next(counts))
     with pytest.raises(load.FailedRunError, match="9 records of 10 requests"):
-        measure.measure_small(side, Figures(), 1, 1)
+        measure.measure_small(side, Figures(), report.BROWSER, 1)

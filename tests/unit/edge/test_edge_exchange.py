@@ -295,7 +295,7 @@ def test_a_broken_chunk_ends_the_exchange_and_the_upstream_never_takes_it_for_wh
     assert [] == stub.requests
 
 
-def test_a_fault_of_ours_is_a_500_or_an_end_and_never_a_way_through(rig, stub, monkeypatch):
+def test_a_fault_of_ours_is_a_500_with_an_error_id_and_never_a_way_through(rig, stub, monkeypatch):
     def broken(*_args, **_options):
         raise RuntimeError("injected")
 
@@ -303,7 +303,10 @@ def test_a_fault_of_ours_is_a_500_or_an_end_and_never_a_way_through(rig, stub, m
     monkeypatch.setattr("nbgate.edge.exchange.decide", broken)
     with rig.client() as client:
         client.send(get("/api/x", cookie=cookie))
-        client.read_to_end()
+        got = client.read_answer()
+        assert b"" == client.read_to_end()
+    assert 500 == got.status
+    assert [rig.wait_for(HttpRequest)[0].request_id] == got.values("x-request-id")
     assert ("internal", 500) == (rig.wait_for(HttpRequest)[0].reason, rig.of(HttpRequest)[0].status)
     assert 0 == stub.received_bytes
 

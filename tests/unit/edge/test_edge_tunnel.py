@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from nbgate.audit.events import WebsocketClose, WebsocketOpen
-from nbgate.link.messages import Activity, RevokeAck, SessionsRevoked
+from nbgate.link.messages import Activity, AuditState, RevokeAck, SessionsRevoked
 from nbgate.testing.edge_rig import HOST, edge_rig
 from nbgate.testing.stub_upstream import ReadBytes, ReadRequest, ReadToEnd, Reset, Send
 from nbgate.testing.wait import wait_until
@@ -302,3 +302,12 @@ def test_a_client_that_reads_nothing_stops_the_upstream_and_grows_no_buffer(rig,
         assert held() < 2_000_000
 
 
+
+
+def test_no_websocket_is_opened_while_the_audit_cannot_be_written(rig, stub):
+    cookie = rig.login()
+    rig.send(AuditState(failing_since_unix=rig.clock.unix()))
+    with rig.client() as client:
+        client.send(handshake(cookie))
+        assert 503 == client.read_answer().status
+    assert 0 == stub.received_bytes
