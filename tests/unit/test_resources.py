@@ -6,7 +6,8 @@ from nbgate import resources
 
 
 @pytest.mark.parametrize(
-    "parts", [("rules", "methods.toml"), ("certs", "profiles", "intermediate.toml"), ("deploy", "examples", "laptop.toml")]
+    "parts",
+    [("rules", "methods.toml"), ("certs", "profiles", "intermediate.toml"), ("deploy", "examples", "laptop.toml")],
 )
 def test_shipped_data_is_found(parts):
     assert resources.data_path(*parts).is_file()

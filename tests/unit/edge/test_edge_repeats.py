@@ -38,7 +38,9 @@ def ask(client, raw):
 
 def test_a_repetition_is_judged_once_and_everything_else_is_as_before(rig, stub, judged):
     cookie = rig.login()
-    stub.default_answer = answer(b"[1]", content_type="application/json", extra=b"Date: Mon, 23 Nov 2026 07:38:05 GMT\r\n")
+    stub.default_answer = answer(
+        b"[1]", content_type="application/json", extra=b"Date: Mon, 23 Nov 2026 07:38:05 GMT\r\n"
+    )
     with rig.client() as client:
         first = ask(client, get(cookie=cookie))
         second = ask(client, get(cookie=cookie))

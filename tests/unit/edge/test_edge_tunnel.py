@@ -14,9 +14,7 @@ from nbgate.testing.wait import wait_until
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-SWITCH = (
-    f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n"
-)
+SWITCH = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n"
 CHANNELS = "/api/kernels/0a/channels?session_id=1"
 
 
@@ -30,7 +28,13 @@ def handshake(cookie, *, path=CHANNELS, origin=f"https://{HOST}", extra=""):
 def frame(opcode, payload=b"", *, fin=True, mask=True, rsv=0):
     first = (0x80 if fin else 0) | rsv | opcode
     size = len(payload)
-    length = bytes([size]) if size < 126 else b"\x7e" + struct.pack(">H", size) if size < 65536 else b"\x7f" + struct.pack(">Q", size)
+    length = (
+        bytes([size])
+        if size < 126
+        else b"\x7e" + struct.pack(">H", size)
+        if size < 65536
+        else b"\x7f" + struct.pack(">Q", size)
+    )
     if not mask:
         return bytes([first]) + length + payload
     key = os.urandom(4)
@@ -77,7 +81,9 @@ def test_messages_pass_byte_for_byte(rig, stub, opcode, size):
 
 def test_extensions_are_not_offered_on_a_kernel_channel_and_the_subprotocol_is(rig, stub):
     cookie = rig.login()
-    extra = "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: v1.kernel.websocket.jupyter.org\r\n"
+    extra = (
+        "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: v1.kernel.websocket.jupyter.org\r\n"
+    )
     with rig.client() as client:
         client.send(handshake(cookie, extra=extra))
         head = switched(client)
@@ -217,7 +223,9 @@ def test_our_close_waits_for_the_end_of_the_frame_under_way(rig, stub):
     cookie = rig.login()
     whole = frame(2, b"abcdefghij", mask=False)
     with rig.client() as client:
-        stub.script(ReadRequest(), Send(SWITCH.encode() + b"\r\n" + whole[:6]), ReadBytes(8), Send(whole[6:]), ReadToEnd())
+        stub.script(
+            ReadRequest(), Send(SWITCH.encode() + b"\r\n" + whole[:6]), ReadBytes(8), Send(whole[6:]), ReadToEnd()
+        )
         client.send(handshake(cookie))
         switched(client)
         client.read_until(whole[:6])
@@ -300,8 +308,6 @@ def test_a_client_that_reads_nothing_stops_the_upstream_and_grows_no_buffer(rig,
 
         wait_until(lambda: held() > 200_000, what="the buffer is full")
         assert held() < 2_000_000
-
-
 
 
 def test_no_websocket_is_opened_while_the_audit_cannot_be_written(rig, stub):

@@ -186,4 +186,6 @@ def test_heads_with_cookies_and_long_ones_are_not_kept_and_the_memory_is_bounded
 
 
 def test_cookies_are_told_apart():
-    assert ("a=1", "b=2") == parse_response_head(answer(b"Set-Cookie: a=1", b"Set-Cookie: b=2"), method="GET").set_cookies
+    assert ("a=1", "b=2") == parse_response_head(
+        answer(b"Set-Cookie: a=1", b"Set-Cookie: b=2"), method="GET"
+    ).set_cookies

@@ -1,0 +1,170 @@
+"""A worker and the keeper in one loop, as one gateway: real sockets and TLS, one manual clock, fixed randomness.
+
+No process and no supervisor: what happens between processes is tested with processes. The loop runs in a thread, so
+that a test can block like a client; the clock stands still until the test moves it.
+"""
+
+import asyncio
+import http.client
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import trustme
+import uvloop
+
+from nbgate.edge.worker import WorkerCore
+from nbgate.keeper.server import serving
+from nbgate.keeper.workers import Worker
+from nbgate.link.channel import Link, open_link
+from nbgate.link.messages import MAX_TO_KEEPER_BYTES, MAX_TO_WORKER_BYTES, ToKeeper, ToWorker
+from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Upstream
+from nbgate.rules.tables import shipped_tables
+from nbgate.testing.keeper_parts import PASSWORD, Rig
+from nbgate.testing.raw_client import RawClient
+from nbgate.web.pages import make_pages_app
+
+HOST = "gw.test"
+T = TypeVar("T")
+
+
+class OneLoop:
+    """The gateway in front of `upstream_port`; `with OneLoop(folder, port) as gateway`.
+
+    Attributes:
+        rig: The keeper's parts: clock, store, audit, and what it thinks of the upstream.
+    """
+
+    def __init__(self, folder: Path, upstream_port: int) -> None:
+        self._authority = trustme.CA()
+        issued = self._authority.issue_cert(HOST)
+        self._pages = folder / "pages.sock"
+        self.rig = Rig(
+            upstream=Upstream(host="127.0.0.1", port=upstream_port),
+            tables=shipped_tables(),
+            material=TlsMaterial(
+                chain_pem=b"".join(blob.bytes() for blob in issued.cert_chain_pems),
+                key_pem=issued.private_key_pem.bytes(),
+            ),
+            own_socket=str(self._pages),
+            ack_seconds=2.0,
+        )
+        self.port = 0
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="one-loop", daemon=True)
+        self._stack = AsyncExitStack()
+        self._ready = threading.Event()
+        self._core: WorkerCore | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.run(self._start())
+        if not self._ready.wait(10):
+            raise TimeoutError("the worker was not ready within 10 s")
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
+
+    def call(self, step: Callable[[], T]) -> T:
+        """Run a function on the loop and return its result."""
+
+        async def stepping() -> T:
+            return step()
+
+        return self.run(stepping())
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, and let the keeper do what is due."""
+        self.call(lambda: self.rig.clock.advance(seconds))
+        self.run(self.rig.keeper.sweep())
+
+    def add_user(self, name: str = "ada", password: str = PASSWORD) -> None:
+        """Add an account."""
+        self.run(self.rig.keeper.accounts.add(name, password, actor="test"))
+
+    def client(self) -> RawClient:
+        """Return a raw client, to be used in a with block."""
+        return RawClient(self.port, self._context(), server_name=HOST)
+
+    def request(self, method: str, path: str, *, cookie: str = "", body: object = None) -> tuple[int, dict[str, str]]:
+        """Send one request as a script would; return status and headers (lower-case names)."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self._context(names=False))
+        headers = {"Host": HOST, "Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
+        try:
+            connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+
+    def login(self, name: str = "ada", password: str = PASSWORD) -> str:
+        """Log in by the JSON endpoint; return the Cookie header value."""
+        status, headers = self.request("POST", "/_nbgate/api/login", body={"username": name, "password": password})
+        if status != http.HTTPStatus.OK:
+            raise RuntimeError(f"login was answered with {status}")
+        return headers["set-cookie"].split(";")[0]
+
+    def _context(self, *, names: bool = True) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.check_hostname = names
+        self._authority.configure_trust(context)
+        return context
+
+    async def _start(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        await self._stack.enter_async_context(serving(make_pages_app(self.rig.keeper), self._pages))
+        await self.rig.keeper.start()
+        await self.rig.keeper.watch.look_once()
+        self._core = WorkerCore(
+            loop=self._loop,
+            clock=self.rig.clock,
+            listening=[listening],
+            boot="00112233445566ff",
+            random_bytes=self.rig.random_bytes,
+            confinement=("none: everything is one process",),
+            pid=1,
+            ready=self._ready.set,
+        )
+        await self._link(self._core)
+
+    async def _link(self, core: WorkerCore) -> None:
+        ours, theirs = socket.socketpair()
+        attached: list[Worker] = []
+        keepers: Link[ToKeeper] = await open_link(
+            ours,
+            receives=ToKeeper,
+            max_bytes=MAX_TO_KEEPER_BYTES,
+            on_message=lambda message: self.rig.keeper.take_message(attached[0], message),
+            on_lost=lambda _cause: None,
+        )
+        attached.append(self.rig.keeper.attach_worker(0, 1, keepers))
+        workers: Link[ToWorker] = await open_link(
+            theirs,
+            receives=ToWorker,
+            max_bytes=MAX_TO_WORKER_BYTES,
+            on_message=core.take,
+            on_lost=lambda _cause: core.link_lost(),
+        )
+        core.linked(workers)
+
+    async def _stop(self) -> None:
+        if self._core is not None:
+            await self._core.drain(0.5)
+        await self._stack.aclose()
+        await self.rig.close()
