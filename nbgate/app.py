@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     worker = roles.add_parser("worker")
     worker.add_argument("--control-fd", type=int, required=True)
     worker.add_argument("--listen-fds", required=True, help="inherited sockets, separated by commas")
-    worker.add_argument("--id", type=int, required=True)
+    worker.add_argument("--id", type=int, required=True, help="its place, for people who read the process list")
     options = parser.parse_args(arguments)
     if options.role == "keeper":
         from nbgate.keeper.process import Apps, run_keeper  # noqa: PLC0415 - each process imports its own wing only

@@ -1,6 +1,6 @@
 """The typed errors of nbgate: what a page may say, which status it has, whose fault it is.
 
-This room knows no protocol and formats no output; it never holds a secret in a public text.
+This room knows no protocol and writes nothing; it never holds a secret in a public text.
 """
 
 from enum import IntEnum
@@ -16,7 +16,6 @@ class ExitCode(IntEnum):
     DONE = 0
     FAILURE = 1
     USAGE = 2
-    UPSTREAM_UNAVAILABLE = 69
     CANNOT_CREATE = 73
     TRY_AGAIN = 75
     PERMISSION = 77
@@ -139,3 +138,14 @@ class LoginBusy(NbgateError):
     def __init__(self) -> None:
         super().__init__("too many logins at once", hint="try again in a few seconds")
         self.reason = Reason.LOGIN_BUSY
+
+
+def told(error: NbgateError) -> list[str]:
+    """Return the lines by which an error is told to an operator: all that is wrong, and what to do."""
+    problems = [(str(problem), problem.hint) for problem in error.problems] if isinstance(error, ConfigError) else []
+    lines = []
+    for text, hint in problems or [(error.public, error.hint)]:
+        lines.append(f"nbgate: {text}")
+        if hint:
+            lines.append(f"  hint: {hint}")
+    return lines

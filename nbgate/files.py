@@ -46,6 +46,22 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def write_private(path: Path, data: bytes) -> None:
+    """Write a whole file (0600) or none, durably: who reads meanwhile sees the older one.
+
+    Raises:
+        OSError: It cannot be written; an older file is as it was.
+    """
+    newer = path.with_suffix(".new")
+    newer.unlink(missing_ok=True)
+    with os.fdopen(open_private(newer, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    newer.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in folder `path` durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

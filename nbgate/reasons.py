@@ -57,7 +57,6 @@ class Reason(StrEnum):
     CROSS_SITE = "cross-site"
     ORIGIN_MISSING = "origin-missing"
     ORIGIN_NULL = "origin-null"
-    FORM_TOKEN = "form-token"
     NOT_A_DOCUMENT = "not-a-document"
 
     # where to

@@ -10,6 +10,6 @@ _INSTALLED = _PACKAGE / "_data"
 
 
 def data_path(*parts: str) -> Path:
-    """Return the path of a shipped data file, for example `data_path("rules", "headers.toml")`."""
+    """Return the path of a shipped data file, for example `data_path("rules", "methods.toml")`."""
     root = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
     return root.joinpath(*parts)

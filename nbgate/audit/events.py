@@ -228,23 +228,7 @@ class AuditGap(Event, frozen=True, tag="audit.gap"):
     message: str
 
 
-AnyEvent = (
-    HttpRequest
-    | HttpReject
-    | WebsocketOpen
-    | WebsocketClose
-    | AuthLogin
-    | SessionEnd
-    | UserChange
-    | ProcessEvent
-    | ConfigLoaded
-    | UpstreamChange
-    | AuditGenesis
-    | AuditContinue
-    | AuditRecovered
-    | AuditGap
-)
-WorkerEvent = HttpRequest | HttpReject | WebsocketOpen | WebsocketClose | ProcessEvent
+WorkerEvent = HttpRequest | HttpReject | WebsocketOpen | WebsocketClose
 
 _encoder = msgspec.json.Encoder()
 _worker_decoder = msgspec.json.Decoder(WorkerEvent)

@@ -8,16 +8,15 @@ import http.client
 import json
 import os
 import socket
-import struct
 from pathlib import Path
 from typing import Any
 
-from nbgate.errors import ExitCode, StartError
+from nbgate.errors import ConfigError, ExitCode, Problem, StartError
 from nbgate.files import open_private
+from nbgate.link.peer import peer_uid
 
 TIMEOUT_SECONDS = 60.0
 MAX_ANSWER_BYTES = 16 << 20
-_CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 _MAX_KEY_BYTES = 4096
 
 
@@ -47,7 +46,7 @@ def maybe_connect(folder: Path) -> socket.socket | None:
             hint="run the command as the user that runs nbgate, or as root",
             exit_code=ExitCode.PERMISSION,
         ) from error
-    uid = int(_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1])
+    uid = peer_uid(sock)
     if uid not in {os.geteuid(), 0}:
         sock.close()
         raise StartError(
@@ -62,6 +61,7 @@ def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[st
     """Return what the gateway answers; `sock` is closed.
 
     Raises:
+        ConfigError: It refused a configuration, with every problem of it.
         StartError: It refused, with its words; or it ended while we asked (75).
     """
     headers = {"Authorization": f"control {_read_key(folder)}", "Content-Type": "application/json"}
@@ -77,6 +77,8 @@ def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[st
     finally:
         connection.close()
     if status >= http.client.BAD_REQUEST:
+        if "problems" in value:
+            raise ConfigError(tuple(Problem(**problem) for problem in value["problems"]))
         raise StartError(value.get("error", f"the gateway answered {status}"), hint=value.get("hint", ""))
     return value
 

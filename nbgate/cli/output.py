@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from nbgate.errors import ConfigError, NbgateError
+from nbgate.errors import NbgateError, told
 
 
 def say(text: str) -> None:
@@ -17,17 +17,8 @@ def say(text: str) -> None:
 
 def print_error(error: NbgateError) -> None:
     """Write what went wrong, all of it, and the hints."""
-    if isinstance(error, ConfigError):
-        for problem in error.problems:
-            _print_one(str(problem), problem.hint)
-    else:
-        _print_one(error.public, error.hint)
-
-
-def _print_one(text: str, hint: str) -> None:
-    say(f"nbgate: {text}")
-    if hint:
-        say(f"  hint: {hint}")
+    for line in told(error):
+        say(line)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -23,7 +23,9 @@ Config = Annotated[str | None, Parameter(group=_WHERE, help="Configuration file 
 
 def serve(
     *,
-    upstream: Annotated[str | None, Parameter(help="Notebook server: host:port or http://host:port/base/.")] = None,
+    upstream: Annotated[
+        str | None, Parameter(help="Notebook server: host:port, http://host:port/base/ or unix:/path.")
+    ] = None,
     ip: Annotated[str | None, Parameter(help="Address to listen on; * for all. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on. Default: 8443.")] = None,
     workers: Annotated[str | None, Parameter(help="Worker processes, or auto. Default: 1.")] = None,

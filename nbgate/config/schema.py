@@ -34,36 +34,48 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers: Annotated[int, Meta(ge=8, description="Most header lines of a request.")] = 64
     response_head_bytes: Annotated[int, Meta(ge=1024, description="Longest response head of an upstream.")] = 65536
     buffer_bytes: Annotated[int, Meta(ge=16384, description="Bytes held per direction for a slow reader.")] = 262144
-    own_body_bytes: Annotated[int, Meta(ge=1024, description="Longest body sent to nbgate's own pages.")] = 8192
+    own_body_bytes: Annotated[int, Meta(ge=1024, le=8192, description="Longest body sent to nbgate's own pages.")] = (
+        8192
+    )
     websocket_message_bytes: Annotated[
         int, Meta(ge=1024, description="Longest websocket message from client to server.")
     ] = 16777216
-    tls_handshake_seconds: Annotated[float, Meta(gt=0, description="A TLS handshake must be done within.")] = 10.0
-    head_seconds: Annotated[float, Meta(gt=0, description="A request head must be complete within.")] = 10.0
-    body_idle_seconds: Annotated[float, Meta(gt=0, description="A request body may pause for at most.")] = 30.0
-    write_stall_seconds: Annotated[float, Meta(gt=0, description="A client may stop reading for at most.")] = 30.0
-    keepalive_seconds: Annotated[float, Meta(gt=0, description="An idle connection is kept for.")] = 75.0
-    upstream_connect_seconds: Annotated[float, Meta(gt=0, description="Connecting to an upstream may take.")] = 5.0
-    upstream_answer_seconds: Annotated[float, Meta(gt=0, description="An upstream must begin its answer within.")] = (
-        60.0
+    tls_handshake_seconds: Annotated[float, Meta(gt=0, description="Longest TLS handshake.")] = 10.0
+    head_seconds: Annotated[float, Meta(gt=0, description="Longest wait for a complete request head.")] = 10.0
+    body_idle_seconds: Annotated[float, Meta(gt=0, description="Longest pause in a request body.")] = 30.0
+    write_stall_seconds: Annotated[float, Meta(gt=0, description="Longest time in which a client reads nothing.")] = (
+        30.0
     )
-    upstream_body_seconds: Annotated[float, Meta(gt=0, description="An upstream may pause in its answer for.")] = 300.0
-    upstream_idle_seconds: Annotated[float, Meta(gt=0, description="An idle upstream connection is kept for.")] = 30.0
-    drain_seconds: Annotated[float, Meta(gt=0, description="Running requests may take after SIGTERM.")] = 30.0
-    drain_jitter_seconds: Annotated[float, Meta(ge=0, description="Websockets are closed within, at random.")] = 5.0
+    keepalive_seconds: Annotated[float, Meta(gt=0, description="How long an idle connection is kept.")] = 75.0
+    upstream_connect_seconds: Annotated[
+        float, Meta(gt=0, description="Longest wait for a connection to an upstream.")
+    ] = 5.0
+    upstream_answer_seconds: Annotated[
+        float, Meta(gt=0, description="Longest wait for the beginning of an upstream's answer.")
+    ] = 60.0
+    upstream_body_seconds: Annotated[float, Meta(gt=0, description="Longest pause in an upstream's answer.")] = 300.0
+    upstream_idle_seconds: Annotated[float, Meta(gt=0, description="How long an idle upstream connection is kept.")] = (
+        30.0
+    )
+    drain_seconds: Annotated[float, Meta(gt=0, description="How long running requests may take after SIGTERM.")] = 30.0
+    drain_jitter_seconds: Annotated[
+        float, Meta(ge=0, description="Websockets are closed at random times within this, after SIGTERM.")
+    ] = 5.0
 
 
 class Probe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often upstreams are looked at."""
 
-    interval_seconds: Annotated[float, Meta(gt=0, description="A good upstream is looked at every.")] = 60.0
-    retry_seconds: Annotated[float, Meta(gt=0, description="An upstream that is not good is looked at every.")] = 1.0
+    interval_seconds: Annotated[float, Meta(gt=0, description="Time between two looks at a good upstream.")] = 60.0
+    retry_seconds: Annotated[
+        float, Meta(gt=0, description="Time between two looks at an upstream that is not good.")
+    ] = 1.0
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
-    upstream: Annotated[str, Meta(description="Notebook server: host:port or http://host:port/base/.")] = ""
+    upstream: Annotated[str, Meta(description="Notebook server: host:port, http://host:port/base/ or unix:/path.")] = ""
     cert: Annotated[str, Meta(description="PEM file with the certificate chain, and the key unless key is set.")] = ""
     key: Annotated[str, Meta(description="PEM file with the private key.")] = ""
     ip: Annotated[str, Meta(description="Address to listen on; * for all.")] = "127.0.0.1"

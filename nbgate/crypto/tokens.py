@@ -12,7 +12,6 @@ from typing import Final
 from nbgate.errors import CredentialRejected
 
 TOKEN_BYTES: Final = 32
-TOKEN_CHARS: Final = 43
 KEY_BYTES: Final = 32
 
 # 43 characters hold 258 bits: the last one may only be one whose two spare bits are zero, or four cookies would

@@ -27,6 +27,7 @@ from nbgate.pipeline import answers
 from nbgate.pipeline.cookies import session_id_of
 from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Forward
+from nbgate.places import Place
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
 
@@ -207,12 +208,17 @@ class ClientConnection(asyncio.Protocol):
         if self.worker.draining:  # the handshake was under way when the others were told
             tunnel.drain()
 
-    def learn(self, exchange: Exchange, session: Session, path: bytes, seen: Seen) -> None:
-        """Remember what `exchange` was answered, for when it is asked again."""
+    def has_learnt(self, exchange: Exchange, session: Session, place: Place) -> bool:
+        """Say whether the verdict of `exchange` is known already; what no longer holds is forgotten."""
         block = self._parser.last_block if self._parser is not None else b""
         if self._repeats is None or not self._repeats.holds_for(block, exchange.policy, session):
             self._repeats = Repeats(self, block, exchange.policy, session)
-        self._repeats.learn(path, seen)
+        return self._repeats.knows(place)
+
+    def learn(self, place: Place, seen: Seen) -> None:
+        """Remember a verdict for the next request of its kind."""
+        if self._repeats is not None:
+            self._repeats.learn(place, seen)
 
     def resume_exchange(
         self,

@@ -6,7 +6,7 @@ request up and `Relay` the answer down. Every way out leads through `_close`, wh
 
 import math
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
@@ -25,7 +25,7 @@ from nbgate.model.session import Session
 from nbgate.pipeline import answers
 from nbgate.pipeline.request import SAFE_METHODS, Asker, decide
 from nbgate.pipeline.response import judge_answer, switch_head
-from nbgate.pipeline.verdict import Challenge, Drop, Forward, Respond
+from nbgate.pipeline.verdict import Challenge, Forward, Respond
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
 
@@ -153,9 +153,8 @@ class Exchange:
                 self._answer(verdict)
             case Challenge():
                 self._challenge(verdict)
-            case Drop(reason):
-                self.break_off(reason, 0)
-                self.connection.abort()
+            case _:
+                assert_never(verdict)
 
     def _forward(self, verdict: Forward) -> None:
         self.forward = verdict

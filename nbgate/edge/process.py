@@ -18,7 +18,7 @@ import uvloop
 from nbgate.clock import SystemClock
 from nbgate.edge.confine import confine_worker
 from nbgate.edge.worker import WorkerCore
-from nbgate.errors import ExitCode, LinkError, StartError
+from nbgate.errors import ExitCode, LinkError, StartError, told
 from nbgate.link.channel import open_link
 from nbgate.link.control import ControlLink
 from nbgate.link.messages import (
@@ -120,5 +120,5 @@ def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
             return runner.run(serve())
     except StartError as error:
         control.close()
-        sys.stderr.write(f"nbgate: {error.public}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
+        sys.stderr.write("".join(f"{line}\n" for line in told(error)))
         return error.exit_code

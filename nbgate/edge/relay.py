@@ -37,7 +37,6 @@ class Relay:
         "_head",
         "_informational",
         "_page",
-        "_response",
         "_reusable",
         "_scanned",
         "exchange",
@@ -57,7 +56,6 @@ class Relay:
         self._head: ClientHead | None = None
         self._page: PageRewriter | None = None
         self._reusable = False
-        self._response: ResponseHead | None = None
 
     def take(self, data: bytes) -> None:
         """Take bytes of the upstream."""
@@ -125,7 +123,6 @@ class Relay:
         if self._head.rewrite:
             self._page = PageRewriter(exchange.forward.state.token)
         self._body = _decoder(head)
-        self._response = head
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status
         exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_body_seconds
@@ -153,8 +150,8 @@ class Relay:
             exchange.connection.write(before + payload if before else payload)
         if finished:
             keep = head.keep_alive and not exchange.wants_body
-            if keep and self._response is not None:
-                learn_from(exchange, self._response, head, self._date)
+            if keep:
+                learn_from(exchange)
             exchange.release_upstream(reusable=self._reusable)
             exchange.done(keep=keep)
         elif payload:

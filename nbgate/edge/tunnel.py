@@ -203,7 +203,6 @@ class Tunnel:
     def _client_closes(self, piece: Control) -> None:
         self._close_code = self._close_code or parse_close(piece.payload) or 1005
         self._closed_to_upstream = True
-        self._reason = self._reason or None
         self._deadline = self._loop.time() + self.exchange.policy.limits.upstream_connect_seconds
         if self._upstream is not None:
             self._upstream.write(piece.raw)

@@ -7,7 +7,6 @@ from enum import Enum
 
 _HTTPS_PORT = 443
 _SESSION = "__Host-Http-nbgate"  # Chromium lets no script set a __Host-Http- cookie (THREATS fact 12)
-_DEVICE = "__Host-Http-nbgate_dev"
 
 
 class Lookup(Enum):
@@ -55,8 +54,3 @@ def cookie_suffix(host: str) -> str:
 def session_cookie_name(host: str) -> str:
     """Return the name of the session cookie under this Host."""
     return _SESSION + cookie_suffix(host)
-
-
-def device_cookie_name(host: str) -> str:
-    """Return the name of the device cookie under this Host."""
-    return _DEVICE + cookie_suffix(host)

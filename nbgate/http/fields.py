@@ -64,7 +64,6 @@ class Fields(Struct, frozen=True, gc=False):
         content_type: Lower case.
         fetch_site, fetch_mode, fetch_dest: Fetch-Metadata, lower case.
         websocket: The offer, when this block asks for a websocket; any other upgrade is dropped.
-        service_worker: Whether the browser fetches the script of a service worker (T23).
     """
 
     host: str
@@ -84,10 +83,8 @@ class Fields(Struct, frozen=True, gc=False):
     fetch_dest: str | None
     accept: str | None
     user_agent: str | None
-    authorization: str | None
     content_type: str | None
     websocket: WebsocketOffer | None
-    service_worker: bool
 
 
 class _Headers:
@@ -186,10 +183,8 @@ def _judge_pairs(pairs: list[tuple[bytes, bytes]], tables: HeaderTables) -> Fiel
         _lower(get("sec-fetch-dest")),
         get("accept"),
         get("user-agent"),
-        get("authorization"),
         _lower(get("content-type")),
         _read_offer(values) if "upgrade" in connection else None,
-        get("service-worker") == "script",
     )
 
 

@@ -43,9 +43,6 @@ DATA = (
     PathFact(("voila", "render"), "runs a notebook"),
 )
 
-# Pages ask for these by themselves, again and again: no sign that somebody is there (T15).
-POLLED = frozenset({"contents", "events", "kernels", "kernelspecs", "me", "sessions", "status", "terminals"})
-
 
 def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
     firsts = {fact.segments[0] for fact in facts}
@@ -73,11 +70,6 @@ def is_message_channel(rest: tuple[str, ...]) -> bool:
             return True
         case _:
             return False
-
-
-def is_background_poll(method: str, rest: tuple[str, ...]) -> bool:
-    """Say whether open pages send this request by themselves, so that it must not keep a session alive."""
-    return method in {"GET", "HEAD"} and len(rest) > 1 and rest[0] == "api" and rest[1] in POLLED
 
 
 def _lies_below(paths: dict[str, tuple[tuple[str, ...], ...]], rest: tuple[str, ...]) -> bool:

@@ -4,7 +4,6 @@ The operator's is loaded and tested in `nbgate.keeper.pem`. Our own lies 0600 in
 was told once to trust it stays content.
 """
 
-import os
 import socket
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from nbgate.errors import ExitCode, StartError
-from nbgate.files import make_private_folder, open_private, sync_folder
+from nbgate.files import make_private_folder, write_private
 from nbgate.keeper.pem import fingerprint, load_material
 from nbgate.model.keys import TlsMaterial
 
@@ -44,7 +43,7 @@ def self_signed(data_dir: Path, ip: str, *, now: datetime | None = None) -> tupl
     try:
         make_private_folder(path.parent)
         if not path.exists() or not _is_good(path, names, moment):
-            _write(path, _make_pem(names, moment))
+            write_private(path, _make_pem(names, moment))
     except OSError as error:
         raise StartError(
             f"cannot keep the certificate {path}: {(error.strerror or str(error)).lower()}",
@@ -115,15 +114,3 @@ def _make_pem(names: tuple[str, ...], now: datetime) -> bytes:
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return certificate.public_bytes(Encoding.PEM) + private
-
-
-def _write(path: Path, pem: bytes) -> None:
-    """Write a whole file or none."""
-    newer = path.with_suffix(".new")
-    newer.unlink(missing_ok=True)
-    with os.fdopen(open_private(newer, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    newer.replace(path)
-    sync_folder(path.parent)

@@ -13,7 +13,7 @@ from typing import Final
 
 from nbgate.crypto.tokens import KEY_BYTES, new_control_key
 from nbgate.errors import ExitCode, StartError
-from nbgate.files import make_private_folder, open_private, sync_folder
+from nbgate.files import make_private_folder, open_private, write_private
 
 LOCK: Final = "lock"
 CONTROL_KEY: Final = "control.key"
@@ -96,10 +96,14 @@ def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
     path = folder / "keys" / f"{name}.key"
     try:
         if not path.exists():
-            _write(path, random_bytes(KEY_BYTES).hex())
+            write_private(path, f"{random_bytes(KEY_BYTES).hex()}\n".encode())
         key = bytes.fromhex(_read(path))
     except (OSError, ValueError) as error:
-        raise StartError(f"the key {path} cannot be read: {error}", exit_code=ExitCode.CONFIGURATION) from error
+        raise StartError(
+            f"the key {path} cannot be read: {error}",
+            hint="correct its owner and mode; or remove it: a new one is made, and upstream cookies and open forms end",
+            exit_code=ExitCode.CONFIGURATION,
+        ) from error
     if len(key) != KEY_BYTES:
         raise StartError(
             f"the key {path} is damaged",
@@ -112,21 +116,8 @@ def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
 def write_control_key(folder: Path, random_bytes: RandomBytes) -> str:
     """Make the control key of this run, for commands of the same user to read."""
     key = new_control_key(random_bytes(KEY_BYTES))
-    _write(folder / CONTROL_KEY, key)
+    write_private(folder / CONTROL_KEY, f"{key}\n".encode())
     return key
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a whole file or none: who reads meanwhile sees the older one."""
-    newer = path.with_suffix(".new")
-    newer.unlink(missing_ok=True)
-    descriptor = open_private(newer, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    newer.replace(path)
-    sync_folder(path.parent)
 
 
 def _read(path: Path) -> str:

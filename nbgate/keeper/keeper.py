@@ -104,7 +104,7 @@ class Keeper:
                 audit=parts.audit,
                 clock=parts.clock,
                 random_bytes=parts.random_bytes,
-                absolute_seconds=parts.config.sessions.absolute_seconds,
+                absolute_seconds=lambda: self.config.sessions.absolute_seconds,
             )
         )
         self.accounts = Accounts(
@@ -222,7 +222,7 @@ class Keeper:
         """Do what a worker's message asks for."""
         match message:
             case WorkerHello():
-                worker.hello = message
+                worker.hello = worker.hello or message  # a worker has one name
             case WorkerStatus():
                 worker.status = message
             case SessionAsk():
@@ -291,6 +291,8 @@ class Keeper:
 
     def _take_records(self, worker: Worker, records: Records) -> None:
         try:
+            if worker.hello is None or records.boot != worker.hello.boot:
+                raise LinkError("a worker speaks in another's name")
             upto = self._parts.audit.append_worker_records(records.boot, records.first, records.bodies)
         except LinkError:
             self.workers.lost(worker)

@@ -40,7 +40,7 @@ class LoginAttempt(Struct, frozen=True, kw_only=True):
 
 
 class LoginParts(Struct, frozen=True, kw_only=True):
-    """What `Login` works with; `absolute_seconds` is how long a session lives at most."""
+    """What `Login` works with; `absolute_seconds` says how long a session that begins now lives at most."""
 
     authenticator: PasswordAuthenticator
     sessions: SessionStore
@@ -48,7 +48,7 @@ class LoginParts(Struct, frozen=True, kw_only=True):
     audit: AuditLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
-    absolute_seconds: float
+    absolute_seconds: Callable[[], float]
 
 
 class Login:
@@ -97,7 +97,7 @@ class Login:
             id=session_id,
             user=principal.user,
             created_unix=now,
-            absolute_unix=now + self._parts.absolute_seconds,
+            absolute_unix=now + self._parts.absolute_seconds(),
             factors=principal.factors,
         )
         return StoredSession(session=session, last_seen_unix=now, cred_epoch=principal.cred_epoch), token

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from nbgate.audit.events import ConfigLoaded
 from nbgate.clock import SystemClock
-from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError
+from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError, told
 from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
 from nbgate.keeper.children import Children
 from nbgate.keeper.folder import write_control_key
@@ -311,17 +311,6 @@ def _say(line: str) -> None:
     """Tell the operator; the log is for messages that come later and may be filtered."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def told(error: NbgateError) -> list[str]:
-    """Return the lines by which a failed start is told: what is wrong, and what to do."""
-    problems = [(str(problem), problem.hint) for problem in error.problems] if isinstance(error, ConfigError) else []
-    lines = []
-    for text, hint in problems or [(error.public, error.hint)]:
-        lines.append(f"nbgate: {text}")
-        if hint:
-            lines.append(f"  hint: {hint}")
-    return lines
 
 
 def exit_code_of(error: NbgateError) -> ExitCode:

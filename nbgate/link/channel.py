@@ -53,7 +53,7 @@ class Link(asyncio.Protocol, Generic[M]):
         """
         if self._transport is None:
             raise LinkError("the link is closed")
-        if self._transport.get_write_buffer_size() > MAX_QUEUED_BYTES:
+        if self.queued_bytes > MAX_QUEUED_BYTES:
             raise LinkError("the other end of the link does not read")
         self._transport.write(encode(message))
 

@@ -47,11 +47,6 @@ class ControlSocket(Generic[M]):
         return self._sock.fileno() < 0
 
     @property
-    def queued_bytes(self) -> int:
-        """Return how much waits for the other end to read."""
-        return self._queued_bytes
-
-    @property
     def wants_write(self) -> bool:
         """True while something waits for the other end to read."""
         return bool(self._queue)

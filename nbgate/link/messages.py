@@ -116,7 +116,7 @@ class WorkerReady(Message, frozen=True):
 class Snapshot(Message, frozen=True):
     """All a worker needs; the first message on every new link, and the answer to every reload.
 
-    `worker` is the id the supervisor gave; `own_socket` the path of the keeper's private socket.
+    `worker` is the id the supervisor gave; the private socket of the own pages is the upstream of the route `own`.
     """
 
     worker: int

@@ -32,6 +32,7 @@ _TEXTS = {
     ),
     Reason.LOGIN_REQUIRED: ("Log in first", "This needs a login."),
     Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
+    Reason.NOT_A_DOCUMENT: ("Not for scripts", "This page is for people: open it in a tab of its own."),
     Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
     Reason.ORIGIN_MISSING: (
         "Origin missing",

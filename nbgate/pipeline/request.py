@@ -7,7 +7,7 @@ Pure: who is asking, the session found for the cookie, and the time are argument
 from msgspec import Struct
 
 from nbgate.access.paths import Page, RequestKind, judge_login
-from nbgate.guard.origin import judge_origin
+from nbgate.guard.origin import judge_document, judge_origin
 from nbgate.http.head import RequestHead
 from nbgate.model.client import Client
 from nbgate.model.route import Condition, Route, UpstreamState
@@ -22,6 +22,7 @@ from nbgate.routing.table import slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_DOCUMENTS = frozenset({"/_nbgate/login", "/_nbgate/logout"})
 AUDIT_GRACE_SECONDS = 600.0
 
 
@@ -76,6 +77,8 @@ def decide(
         return stopped
     request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
     if place.is_own:
+        if (unseen := _judge_own_page(head, page)) is not None:
+            return Respond(403, unseen)
         target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
         return _forward(request, policy.own_route, policy.own_state, target, place)
     if page is Page.MOUNT_LOGIN:  # the upstream's own login would know nothing of our session (PREFIX 2)
@@ -105,6 +108,12 @@ def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
         return None, asker.no_session
     reason = judge_session(asker.session, now)
     return (asker.session, Reason.LOGIN_REQUIRED) if reason is None else (None, reason)
+
+
+def _judge_own_page(head: RequestHead, page: Page | None) -> Reason | None:
+    """A script of an upstream's page may act here, but not read a page with a form token (T22)."""
+    is_document = page is Page.MOUNT_LOGOUT or head.target.path in OWN_DOCUMENTS
+    return judge_document(head.fields) if is_document and head.method in SAFE_METHODS else None
 
 
 def _nowhere(head: RequestHead, policy: Policy) -> Verdict:

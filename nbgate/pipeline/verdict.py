@@ -52,10 +52,4 @@ class Challenge(Struct, frozen=True, gc=False):
     location: str = ""
 
 
-class Drop(Struct, frozen=True, gc=False):
-    """End the connection without an answer."""
-
-    reason: Reason
-
-
-Verdict = Forward | Respond | Challenge | Drop
+Verdict = Forward | Respond | Challenge

@@ -57,23 +57,18 @@ class UpstreamHeads:
         self._lines = b""
 
     def build(self, head: RequestHead, target: bytes, access: UpstreamAccess, request_id: str) -> bytes:
-        """Return what `build_upstream_head` returns for the same arguments."""
+        """Return request line and header lines for the upstream, without framing lines and without the last CRLF.
+
+        Args:
+            head: What the client sent.
+            target: Where it leads upstream (`nbgate.routing.table.upstream_target`); its token parameters are left out.
+            access: What else the upstream is told.
+            request_id: Of this request, printable ASCII.
+        """
         if head.fields is not self._fields or access != self._access:
             self._lines = _lines(head.fields, access)
             self._fields, self._access = head.fields, access
         return _head(head.method, target, self._lines, request_id)
-
-
-def build_upstream_head(head: RequestHead, target: bytes, access: UpstreamAccess, request_id: str) -> bytes:
-    """Return request line and header lines for the upstream, without framing lines and without the last CRLF.
-
-    Args:
-        head: What the client sent.
-        target: Where it leads upstream (`nbgate.routing.table.upstream_target`); its token parameters are left out.
-        access: What else the upstream is told.
-        request_id: Of this request, printable ASCII.
-    """
-    return _head(head.method, target, _lines(head.fields, access), request_id)
 
 
 def strip_token(target: bytes) -> bytes:

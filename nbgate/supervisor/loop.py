@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from nbgate.clock import Clock, SystemClock
-from nbgate.errors import ExitCode, StartError
+from nbgate.errors import ExitCode, StartError, told
 from nbgate.link.messages import (
     DrainAsked,
     KeeperReady,
@@ -126,9 +126,8 @@ class Supervisor:
                 self._fail(StartError(problem, exit_code=ExitCode.TRY_AGAIN))
 
     def _fail(self, error: StartError) -> None:
-        self._say(f"nbgate: {error.public}")
-        if error.hint:
-            self._say(f"  hint: {error.hint}")
+        for line in told(error):
+            self._say(line)
         self._exit_code = error.exit_code
         self._drain(0.0)
 

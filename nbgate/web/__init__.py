@@ -1,1 +1,4 @@
-"""What the keeper serves on its two private sockets: the own pages for workers, the control calls for operators."""
+"""What the keeper serves on its two private sockets: the own pages for workers, the control calls for operators.
+
+Reads requests and picks answers; what happens is the keeper's. It checks no password, ends no session, keeps no state.
+"""

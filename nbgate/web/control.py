@@ -6,8 +6,6 @@ from the data folder. Nothing here is reachable from the network, and no answer 
 
 import os
 import pwd
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -20,11 +18,11 @@ from nbgate.errors import ConfigError, CredentialRejected
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.server import error_middleware
 from nbgate.keeper.users import Changed
+from nbgate.link.peer import peer_uid
 from nbgate.web.answers import json_answer, json_error
 from nbgate.web.bodies import MAX_BODY_BYTES, Fields, read_json
 
 SCHEME: Final = "control "
-_CREDENTIALS: Final = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 _NEW_USER: Final = Fields(frozenset({"name", "password"}))
 _PASSWORD: Final = Fields(frozenset({"password"}))
 _ACTOR: Final = web.RequestKey("actor", str)
@@ -128,10 +126,7 @@ def _require_operator(key: str) -> Middleware:
 
 def _peer_uid(request: web.Request) -> int:
     sock = None if request.transport is None else request.transport.get_extra_info("socket")
-    if sock is None:  # the other end has gone already
-        return -1
-    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(raw)[1])
+    return -1 if sock is None else peer_uid(sock)  # None: the other end has gone already
 
 
 def _failure(_request: web.Request, status: int, public: str, hint: str) -> web.StreamResponse:

@@ -6,11 +6,8 @@ Data and two questions; sends nothing.
 GOING_AWAY = 1001
 PROTOCOL_ERROR = 1002
 INVALID_PAYLOAD = 1007
-POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
-INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
-TRY_AGAIN_LATER = 1013
 SESSION_ENDED = 4401
 
 # RFC 6455 section 7.4 and the IANA registry. 1004 is reserved; 1005, 1006 and 1015 say what happened without a frame.

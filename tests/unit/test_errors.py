@@ -2,7 +2,16 @@
 
 import pytest
 
-from nbgate.errors import ConfigError, ExitCode, FrameError, Problem, ProtocolError, StartError, UpstreamProtocolError
+from nbgate.errors import (
+    ConfigError,
+    ExitCode,
+    FrameError,
+    Problem,
+    ProtocolError,
+    StartError,
+    UpstreamProtocolError,
+    told,
+)
 from nbgate.reasons import Reason
 
 
@@ -27,3 +36,18 @@ def test_a_configuration_error_holds_every_problem():
 
 def test_a_start_error_says_of_which_kind_the_obstacle_is():
     assert ExitCode.TRY_AGAIN == StartError("in use", exit_code=ExitCode.TRY_AGAIN).exit_code
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (StartError("held"), ["nbgate: held"]),
+        (StartError("held", hint="end it"), ["nbgate: held", "  hint: end it"]),
+        (
+            ConfigError((Problem("f:1", "unknown option", "did you mean port?"), Problem("", "no upstream"))),
+            ["nbgate: f:1: unknown option", "  hint: did you mean port?", "nbgate: no upstream"],
+        ),
+    ],
+)
+def test_an_error_is_told_with_all_that_is_wrong_and_its_hints(error, lines):
+    assert lines == told(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nbgate.files import make_private_folder, open_private, sync_folder
+from nbgate.files import make_private_folder, open_private, sync_folder, write_private
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])
@@ -38,6 +38,7 @@ def test_a_private_folder_is_taken_as_it_is(tmp_path):
     make_private_folder(tmp_path / "folder")
     make_private_folder(tmp_path / "folder")
     sync_folder(tmp_path / "folder")
+    assert 0o700 == mode(tmp_path / "folder")
 
 
 @pytest.mark.parametrize("bits", [0o701, 0o710, 0o770])
@@ -88,3 +89,24 @@ def test_no_descriptor_is_left_open_after_a_refusal(tmp_path):
     with pytest.raises(PermissionError):
         open_private(path, os.O_RDONLY)
     assert before == open_files()
+
+
+def test_a_file_is_written_whole_and_replaces_the_older_one(tmp_path, umask):
+    path = tmp_path / "a.key"
+    (tmp_path / "a.new").write_bytes(b"left by a crash")
+    write_private(path, b"first")
+    write_private(path, b"second")
+    assert (b"second", 0o600, [path]) == (path.read_bytes(), mode(path), list(tmp_path.iterdir()))
+
+
+def test_what_cannot_be_written_leaves_the_older_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.key"
+    write_private(path, b"first")
+
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_private(path, b"second")
+    assert b"first" == path.read_bytes()

@@ -30,10 +30,8 @@ BARE = Fields(
     fetch_dest=None,
     accept=None,
     user_agent=None,
-    authorization=None,
     content_type=None,
     websocket=None,
-    service_worker=False,
 )
 OFFER = WebsocketOffer(key="", protocols=(), extensions=None, version="13")
 

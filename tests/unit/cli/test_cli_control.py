@@ -1,6 +1,5 @@
 """Asking the running gateway: both ends prove themselves."""
 
-import os
 import socket
 
 import pytest
@@ -67,22 +66,12 @@ def test_a_folder_that_cannot_be_reached_is_a_permission_error(tmp_path):
 
 def test_another_users_process_gets_neither_key_nor_password(gateway, folder, monkeypatch):
     monkeypatch.setattr(control.os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(control, "_CREDENTIALS", FakeCredentials(control._CREDENTIALS))
+    monkeypatch.setattr(control, "peer_uid", lambda sock: 12345)
     with pytest.raises(StartError, match="a process of another user") as caught:
         maybe_connect(folder)
 
     assert ExitCode.PERMISSION == caught.value.exit_code
     assert [] == gateway.asked
-
-
-class FakeCredentials:
-    """Says that the other process belongs to user 12345."""
-
-    def __init__(self, real) -> None:
-        self.size = real.size
-
-    def unpack(self, data: bytes) -> tuple[int, int, int]:
-        return (os.getpid(), 12345, 12345)
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.chmod(0o644)])

@@ -15,3 +15,14 @@ def test_reload_says_what_is_in_force(run, gateway, waiting, expected):
 
     assert (0, "", expected) == run("reload")
     assert ("POST", "/reload") == gateway.asked[0][:2]
+
+
+def test_a_refused_configuration_is_told_with_every_problem_and_its_hint(run, gateway):
+    problems = [
+        {"where": "a.toml:3", "text": "prot: unknown option", "hint": "did you mean 'port'?"},
+        {"where": "", "text": "no upstream", "hint": ""},
+    ]
+    gateway.answers.append((422, {"error": "all of it in one line", "problems": problems}))
+
+    told = "nbgate: a.toml:3: prot: unknown option\n  hint: did you mean 'port'?\nnbgate: no upstream\n"
+    assert (78, "", told) == run("reload")

@@ -11,7 +11,7 @@ HOME = {"HOME": "/home/ada"}
 
 
 def build(text: str = "", **options):
-    return build_config(Source(config="conf/nbgate.toml", folder="/work", environ=HOME, **options), text)
+    return build_config(Source(config="conf/nbgate.toml", folder="/srv", environ=HOME, **options), text)
 
 
 def problems(text: str = "", **options) -> list[tuple[str, str]]:
@@ -32,18 +32,18 @@ def test_nothing_said_is_the_default_in_the_persons_state_folder():
     ("flags", "environ", "text", "expected", "origin"),
     [
         ({}, {}, "", "/home/ada/.local/state/nbgate", "default"),
-        ({}, {}, 'data_dir = "d"', "/work/conf/d", "conf/nbgate.toml:1"),
+        ({}, {}, 'data_dir = "d"', "/srv/conf/d", "conf/nbgate.toml:1"),
         ({}, {}, 'data_dir = "~/d"', "/home/ada/d", "conf/nbgate.toml:1"),
         ({}, {}, 'data_dir = ""', "/home/ada/.local/state/nbgate", "conf/nbgate.toml:1"),
-        ({}, {"NBGATE_DATA_DIR": "e"}, 'data_dir = "d"', "/work/e", "NBGATE_DATA_DIR"),
+        ({}, {"NBGATE_DATA_DIR": "e"}, 'data_dir = "d"', "/srv/e", "NBGATE_DATA_DIR"),
         ({}, {"NBGATE_DATA_DIR": ""}, 'data_dir = "/d"', "/d", "conf/nbgate.toml:1"),
-        ({"data_dir": "f"}, {"NBGATE_DATA_DIR": "e"}, 'data_dir = "d"', "/work/f", "--data-dir"),
+        ({"data_dir": "f"}, {"NBGATE_DATA_DIR": "e"}, 'data_dir = "d"', "/srv/f", "--data-dir"),
         ({"data_dir": "/f"}, {}, "", "/f", "--data-dir"),
         ({"data_dir": "~"}, {}, "", "/home/ada", "--data-dir"),
     ],
 )
 def test_flags_over_environment_over_file_over_default(flags, environ, text, expected, origin):
-    source = Source(config="conf/nbgate.toml", folder="/work", flags=flags, environ=HOME | environ)
+    source = Source(config="conf/nbgate.toml", folder="/srv", flags=flags, environ=HOME | environ)
     loaded = build_config(source, text)
 
     assert (expected, origin) == (loaded.config.data_dir, loaded.origins["data_dir"])
@@ -65,10 +65,10 @@ def test_values_of_tables_and_flags_come_together_each_with_its_origin():
 def test_paths_of_the_file_begin_at_the_file_and_those_of_flags_where_they_were_typed():
     loaded = build('cert = "a.pem"\nupstream_token_file = "/run/token"\nkey = ""\n', flags={"cert": "b.pem"})
 
-    assert "/work/b.pem" == loaded.config.cert
+    assert "/srv/b.pem" == loaded.config.cert
     assert "/run/token" == loaded.config.upstream_token_file
     assert "" == loaded.config.key
-    assert "/work/conf/a.pem" == build('cert = "a.pem"').config.cert
+    assert "/srv/conf/a.pem" == build('cert = "a.pem"').config.cert
 
 
 def test_everything_wrong_is_said_at_once_with_its_place_and_a_hint():

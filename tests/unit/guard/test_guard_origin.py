@@ -28,10 +28,8 @@ BARE = Fields(
     fetch_dest=None,
     accept=None,
     user_agent=None,
-    authorization=None,
     content_type=None,
     websocket=None,
-    service_worker=False,
 )
 WRITES = ["POST", "PUT", "PATCH", "DELETE"]
 READS = ["GET", "HEAD", "OPTIONS"]

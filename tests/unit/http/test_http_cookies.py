@@ -5,7 +5,6 @@ import pytest
 from nbgate.http.cookies import (
     Lookup,
     cookie_suffix,
-    device_cookie_name,
     find_one,
     parse_cookies,
     session_cookie_name,
@@ -58,4 +57,3 @@ def test_a_cookie_has_one_value_or_none(name, value):
 def test_our_cookies_carry_the_public_port(host, suffix):
     assert suffix == cookie_suffix(host)
     assert "__Host-Http-nbgate" + suffix == session_cookie_name(host)
-    assert "__Host-Http-nbgate_dev" + suffix == device_cookie_name(host)

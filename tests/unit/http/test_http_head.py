@@ -73,18 +73,14 @@ def test_fetch_metadata_and_content_type_are_lower_case():
         b"Sec-Fetch-Dest: Document",
         b"Content-Type: Text/HTML",
         b"User-Agent: Me",
-        b"Authorization: Token T",
-        b"Service-Worker: script",
     )
     fields = parse(head).fields
-    assert ("same-origin", "navigate", "document", "text/html", "Me", "Token T", True) == (
+    assert ("same-origin", "navigate", "document", "text/html", "Me") == (
         fields.fetch_site,
         fields.fetch_mode,
         fields.fetch_dest,
         fields.content_type,
         fields.user_agent,
-        fields.authorization,
-        fields.service_worker,
     )
 
 
@@ -94,7 +90,7 @@ def test_every_origin_is_kept_for_the_guard():
 
 def test_absent_headers_are_none():
     fields = parse(request()).fields
-    assert (None, None, None, None, None, (), b"", False) == (
+    assert (None, None, None, None, None, (), b"") == (
         fields.content_length,
         fields.cookie,
         fields.accept,
@@ -102,7 +98,6 @@ def test_absent_headers_are_none():
         fields.content_type,
         fields.origins,
         fields.forward,
-        fields.service_worker,
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from nbgate.http.target import parse_target
-from nbgate.jupyter.paths import DATA, UNTOUCHED, has_data, is_background_poll, is_message_channel, is_untouched
+from nbgate.jupyter.paths import DATA, UNTOUCHED, has_data, is_message_channel, is_untouched
 
 
 def rest(path: str) -> tuple[str, ...]:
@@ -70,34 +70,8 @@ def test_messages_pass_on_the_channels_of_kernels_and_terminals(path: str, expec
     assert expected == is_message_channel(rest(path))
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "expected"),
-    [
-        ("GET", "/api/kernels?1764000000000", True),
-        ("HEAD", "/api/kernels", True),
-        ("GET", "/api/kernels/2f3a", True),
-        ("GET", "/api/sessions", True),
-        ("GET", "/api/terminals", True),
-        ("GET", "/api/status", True),
-        ("GET", "/api/contents/x", True),
-        ("GET", "/api/me", True),
-        ("GET", "/api/kernelspecs", True),
-        ("GET", "/api/events/subscribe", True),
-        ("POST", "/api/kernels", False),
-        ("DELETE", "/api/kernels/2f3a", False),
-        ("GET", "/api", False),
-        ("GET", "/api/", False),
-        ("GET", "/api/nbconvert", False),
-        ("GET", "/lab/api/settings", False),
-        ("GET", "/lab", False),
-    ],
-)
-def test_what_pages_ask_for_by_themselves_is_no_activity(method: str, path: str, expected: bool) -> None:
-    assert expected == is_background_poll(method, rest(path))
-
-
 def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
-    assert not any((is_untouched(()), has_data(()), is_message_channel(()), is_background_poll("GET", ())))
+    assert not any((is_untouched(()), has_data(()), is_message_channel(())))
 
 
 def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:

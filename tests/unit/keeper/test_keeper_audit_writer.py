@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from nbgate.audit.chain import MAX_BODY_BYTES, verify_lines
-from nbgate.audit.events import AuthLogin, HttpRequest, ProcessEvent, encode_event
+from nbgate.audit.events import AuthLogin, HttpReject, HttpRequest, ProcessEvent, encode_event
 from nbgate.clock import ManualClock
 from nbgate.errors import AuditError, LinkError
 from nbgate.keeper.audit_start import open_audit
@@ -265,17 +265,29 @@ async def test_a_worker_unknown_to_the_log_begins_where_it_says(world):
 
 
 LOGIN = AuthLogin(timestamp="t", monotonic_us=1, boot=WORKER, n=2, client_ip="127.0.0.1", user="ada")
-PROCESS = ProcessEvent(timestamp="t", monotonic_us=1, boot=WORKER, n=2, role="x" * MAX_BODY_BYTES, pid=1, message="")
+PROCESS = ProcessEvent(timestamp="t", monotonic_us=1, boot=WORKER, n=2, role="worker", pid=1, message="started")
+LONG = HttpReject(
+    timestamp="t",
+    monotonic_us=1,
+    boot=WORKER,
+    n=2,
+    client_ip="127.0.0.1",
+    client_port=1,
+    status=400,
+    reason="x" * MAX_BODY_BYTES,
+    request_id="1",
+)
 BAD_BODIES = {
     "no JSON": b"hello",
     "not UTF-8": requests(2, 1)[0].replace(b"GET", b"\xff\xff\xff"),
     "nested without end": requests(2, 1)[0][:-1] + b',"x":' + b"[" * 10000,
     "half a surrogate": requests(2, 1)[0].replace(b"GET", b"\\ud800"),
     "an event of the keeper's": encode_event(LOGIN),
+    "the end of a process, which the supervisor tells": encode_event(PROCESS),
     "another number": requests(3, 1)[0],
     "another process": requests(2, 1, boot="bbbb")[0],
     "a field too many": requests(2, 1)[0][:-1] + b',"seq":5}',
-    "too long": encode_event(PROCESS),
+    "too long": encode_event(LONG),
     "two at once": requests(2, 1)[0] + requests(3, 1)[0],
 }
 

@@ -179,6 +179,7 @@ async def test_records_of_a_worker_are_acknowledged_when_they_are_in_the_log(rig
         b'"nbgate.boot":"b1","nbgate.n":%d,"client.ip":"192.0.2.7","client.port":1,"http.response.status_code":400,'
         b'"event.reason":"bad-host","http.request.id":"r"}'
     )
+    link.answer(WorkerHello(pid=1, boot="b1", confinement=()))
     link.answer(Records(boot="b1", first=1, bodies=(body % 1, body % 2)))
     assert [RecordsWritten(upto=2)] == link.of(RecordsWritten)
     assert 2 == len(rig.sink.records("http.reject"))
@@ -186,9 +187,20 @@ async def test_records_of_a_worker_are_acknowledged_when_they_are_in_the_log(rig
 
 async def test_a_worker_that_sends_what_is_no_record_is_replaced(rig):
     link = rig.attach(0, pid=77)
+    link.answer(WorkerHello(pid=77, boot="b1", confinement=()))
     link.answer(Records(boot="b1", first=1, bodies=(b"{}",)))
     assert [(0, 77, Reason.LINK_OVERFLOW)] == rig.killed
     assert link.closed
+
+
+@pytest.mark.parametrize("names", [(), ("b2",), ("b2", "b1")])
+async def test_a_worker_that_speaks_in_anothers_name_is_replaced(rig, names):
+    link = rig.attach(0, pid=77)
+    for name in names:
+        link.answer(WorkerHello(pid=77, boot=name, confinement=()))
+    link.answer(Records(boot="b1", first=1, bodies=()))
+    assert [(0, 77, Reason.LINK_OVERFLOW)] == rig.killed
+    assert [] == link.of(RecordsWritten)
 
 
 async def test_workers_hear_of_a_failing_audit_and_of_its_recovery(rig):

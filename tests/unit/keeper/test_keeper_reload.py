@@ -3,10 +3,12 @@ import pytest
 from nbgate.config.schema import Config, Sessions
 from nbgate.errors import AuditError, ConfigError, Problem
 from nbgate.http.headers import make_tables
+from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.link.messages import Snapshot
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Upstream
+from nbgate.testing.keeper_parts import PASSWORD
 
 TABLES = make_tables(methods=frozenset({"GET", "POST"}))
 
@@ -73,3 +75,11 @@ async def test_a_reload_that_cannot_be_recorded_says_so(rig):
 def test_a_configuration_has_one_name():
     assert config_sha256(Config()) == config_sha256(Config())
     assert config_sha256(Config()) != config_sha256(Config(port=1))
+
+
+async def test_a_session_that_begins_after_a_reload_lives_as_long_as_it_says(rig):
+    subject, _ = reloader(rig, lambda: fresh(sessions=Sessions(absolute_seconds=60.0)))
+    await subject.reload("a")
+    attempt = LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="1")
+    session, _ = await rig.keeper.log_in(attempt)
+    assert session.created_unix + 60.0 == session.absolute_unix

@@ -220,7 +220,7 @@ def test_one_who_does_not_read_ends_the_link_and_descriptors_in_the_queue_are_cl
     given, read = a_descriptor()
     supervisor.send(LinkWorker(worker=1, pid=2), given)
 
-    fits = (MAX_CONTROL_QUEUED_BYTES - supervisor.queued_bytes) // len(encode(Listening(urls=("u" * 4000,))))
+    fits = (MAX_CONTROL_QUEUED_BYTES - supervisor._queued_bytes) // len(encode(Listening(urls=("u" * 4000,))))
     for _ in range(fits):
         supervisor.send(Listening(urls=("u" * 4000,)))
     with pytest.raises(LinkError, match="does not read"):

@@ -107,6 +107,16 @@ WITH_SESSION = [
     (ROOT, "DELETE", "/api/kernels/1", ORIGIN, forward("DELETE /api/kernels/1")),
     (ROOT, "GET", "/nothing/here", "", forward("GET /nothing/here")),
     (ROOT, "GET", "/api/kernels/1/channels", SOCKET + ORIGIN, forward("GET /api/kernels/1/channels")),
+    # our own pages are for people: a script of the notebook server's pages gets no form token
+    (ROOT, "GET", "/_nbgate/logout", NAVIGATION, forward("GET /_nbgate/logout", "own")),
+    (ROOT, "GET", "/_nbgate/logout", SCRIPT + "Sec-Fetch-Dest: empty\r\n", respond(403, "not-a-document")),
+    (ROOT, "HEAD", "/_nbgate/logout?x", SCRIPT + "Sec-Fetch-Dest: empty\r\n", respond(403, "not-a-document")),
+    (ROOT, "GET", "/_nbgate/l%6Fgout", SCRIPT + "Sec-Fetch-Dest: empty\r\n", respond(403, "not-a-document")),
+    (ROOT, "GET", "/logout", SCRIPT + "Sec-Fetch-Dest: empty\r\n", respond(403, "not-a-document")),
+    (ROOT, "GET", "/_nbgate/login", SCRIPT + "Sec-Fetch-Dest: iframe\r\n", respond(403, "not-a-document")),
+    (ROOT, "GET", "/_nbgate/ready", SCRIPT + "Sec-Fetch-Dest: empty\r\n", forward("GET /_nbgate/ready", "own")),
+    (ROOT, "GET", "/_nbgate/static/style.css", "Sec-Fetch-Dest: style\r\n", forward("GET /_nbgate/static/style.css", "own")),
+    (ROOT, "POST", "/_nbgate/logout", ORIGIN + "Sec-Fetch-Dest: empty\r\n", forward("POST /_nbgate/logout", "own")),
     # from where it comes
     (ROOT, "POST", "/api/kernels", EVIL, respond(403, "cross-origin")),
     (ROOT, "POST", "/api/kernels", "Origin: null\r\n", respond(403, "origin-null")),

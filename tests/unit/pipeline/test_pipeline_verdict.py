@@ -3,7 +3,7 @@
 import pytest
 
 from nbgate.model.route import Route, Upstream, UpstreamState
-from nbgate.pipeline.verdict import Challenge, ChallengeKind, Drop, Forward, Respond
+from nbgate.pipeline.verdict import Challenge, ChallengeKind, Forward, Respond
 from nbgate.reasons import Reason
 
 ROUTE = Route(name="main", prefix="/", upstream=Upstream(host="127.0.0.1", port=1))
@@ -13,7 +13,6 @@ ALL = [
     ),
     Respond(404, Reason.NOT_FOUND),
     Challenge(ChallengeKind.API, Reason.LOGIN_REQUIRED),
-    Drop(Reason.OVERLOADED),
 ]
 
 

@@ -5,7 +5,7 @@ from nbgate.http.head import HeadLimits, HeadParser, RequestHead
 from nbgate.http.headers import make_tables
 from nbgate.http.target import parse_target
 from nbgate.model.route import Route, Upstream
-from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads, build_upstream_head, strip_token
+from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads, strip_token
 
 LAB = Route(name="lab", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888))
 DEEP = Route(name="ada", prefix="/user/ada/", upstream=Upstream(host="127.0.0.1", port=8888), base_url="/ipython/")
@@ -23,7 +23,7 @@ def parse(*lines: str, start: str = "GET /lab HTTP/1.1", host: str = "GW.test:84
 
 def build(head: RequestHead, access: UpstreamAccess = ACCESS, **changes: object) -> list[str]:
     access = msgspec.structs.replace(access, **changes)
-    built = build_upstream_head(head, head.target.raw, access, "0f3c")
+    built = UpstreamHeads().build(head, head.target.raw, access, "0f3c")
     assert built.endswith(b"\r\n")
     assert not built.endswith(b"\r\n\r\n")
     return built.decode("ascii").split("\r\n")[:-1]
@@ -181,5 +181,5 @@ def test_the_memo_gives_what_is_built_anew() -> None:
         (msgspec.structs.replace(second, method="POST"), other, "5"),
         (first, ACCESS, "6"),
     ]:
-        expected = build_upstream_head(head, b"/x?token=y", access, request_id)
+        expected = UpstreamHeads().build(head, b"/x?token=y", access, request_id)
         assert expected == heads.build(head, b"/x?token=y", access, request_id)

@@ -29,7 +29,7 @@ def test_children_die_with_the_supervisor(role):
     os.close(pidfd)
 
 
-def test_a_child_has_exactly_its_descriptors_its_own_group_and_ignores_what_a_terminal_sends(tmp_path):
+def test_a_child_has_exactly_its_descriptors_its_own_session_and_ignores_what_a_terminal_sends(tmp_path):
     answer = tmp_path / "answer"
     extra, unwanted = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
     os.set_inheritable(unwanted, True)
@@ -37,14 +37,14 @@ def test_a_child_has_exactly_its_descriptors_its_own_group_and_ignores_what_a_te
 import os, signal, sys
 descriptors = sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{name}}"))
 ignored = [signal.getsignal(number) == signal.SIG_IGN for number in (signal.SIGINT, signal.SIGHUP)]
-open({str(answer)!r}, "w").write(repr((descriptors, int(sys.argv[1]), os.getpgrp() == os.getpid(), ignored)))
+open({str(answer)!r}, "w").write(repr((descriptors, int(sys.argv[1]), os.getsid(0) == os.getpgrp() == os.getpid(), ignored)))
 """
     child = start_child(Role.WORKER, (sys.executable, "-c", script, CONTROL), (extra,), dict(os.environ), 0.0)
 
     assert 0 == child.reap()
-    descriptors, control, own_group, ignored = eval(answer.read_text())
+    descriptors, control, own_session, ignored = eval(answer.read_text())
     assert sorted([0, 1, 2, extra, control]) == descriptors
-    assert own_group
+    assert own_session
     assert [True, True] == ignored
     os.close(extra)
     os.close(unwanted)
