@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, assert_never
 
 import uvloop
 
@@ -70,6 +70,8 @@ class WorkerProcess:
                 self._spawn(self._link(socket.socket(fileno=descriptor)))
             case DrainAsked(deadline_seconds=seconds):
                 self._spawn(self._drain(seconds))
+            case _:
+                assert_never(message)
 
     async def _link(self, sock: socket.socket) -> None:
         link = await open_link(

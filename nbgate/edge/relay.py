@@ -79,9 +79,9 @@ class Relay:
         exchange = self.exchange
         while True:
             end = find_head_end(buffer, self._scanned)
+            if (end if end >= 0 else len(buffer)) > exchange.policy.limits.response_head_bytes:
+                raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
             if end < 0:
-                if len(buffer) > exchange.policy.limits.response_head_bytes:
-                    raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
                 self._buffer, self._scanned = buffer, len(buffer)
                 return
             head, self._date = exchange.worker.known_heads.read(buffer[:end], method=exchange.head.method)

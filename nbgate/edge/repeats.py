@@ -1,8 +1,8 @@
 """Requests that a connection repeats: a page of a notebook server asks for one thing after the other in the same words.
 
 What the pipeline decides of a GET follows from header block, session, policy and what kind of place its path is. When
-all these are the same, to the byte or the very same object, the session is alive and the audit works, so is the verdict;
-it is not decided again. An answer that comes whole in one piece needs no more than its head judged. Only that happy
+all these are the same, to the byte or the very same object, the session is alive and the audit works, the verdict is
+the same too and is not decided again. An answer that comes whole in one piece needs no more than its head judged. Only that happy
 course lives here. Whatever else happens, this turns into the full `Exchange` in the same state, which goes on from
 there; no request is judged less than there.
 """

@@ -9,7 +9,7 @@ import ssl
 
 from nbgate.model.keys import TlsMaterial
 
-ALPN = ["http/1.1"]
+ALPN = ["http/1.1"]  # this and the options below: `certs/profiles/intermediate.toml` says why
 
 
 def make_context(material: TlsMaterial) -> ssl.SSLContext:

@@ -64,26 +64,25 @@ def rejection(status: int) -> bytes:
     body = f"{status} {phrase(status)}\n".encode()
     upgrade = "Sec-WebSocket-Version: 13\r\n" if status == HTTPStatus.UPGRADE_REQUIRED else ""
     allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
-    return (
-        f"HTTP/1.1 {status} {phrase(status)}\r\n{upgrade}{allow}Content-Type: {_TEXT}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    ).encode() + body
+    return _closing(status, upgrade + allow, body)
 
 
 def broken(error_id: str) -> bytes:
     """Return the fixed answer to a request on which our own code failed; the id leads to the log line."""
     body = f"500 Internal Server Error\nerror id {error_id}\n".encode()
-    return (
-        f"HTTP/1.1 500 Internal Server Error\r\n{_COMMON}Content-Type: {_TEXT}\r\nX-Request-ID: {error_id}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    ).encode() + body
+    return _closing(500, f"{_COMMON}X-Request-ID: {error_id}\r\n", body)
 
 
 def not_tls(https_url: str) -> bytes:
     """Return the answer to plain HTTP on the TLS port: people who typed http:// took the server for dead."""
     body = f"This port speaks HTTPS only. Open {https_url}\n".encode()
+    return _closing(400, "X-Content-Type-Options: nosniff\r\n", body)
+
+
+def _closing(status: int, lines: str, body: bytes) -> bytes:
+    """Return a plain text answer with which the connection ends."""
     return (
-        f"HTTP/1.1 400 Bad Request\r\nContent-Type: {_TEXT}\r\nX-Content-Type-Options: nosniff\r\n"
+        f"HTTP/1.1 {status} {phrase(status)}\r\n{lines}Content-Type: {_TEXT}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode() + body
 

@@ -17,6 +17,7 @@ from nbgate.pipeline.verdict import Forward
 from nbgate.reasons import Reason
 from nbgate.rewrite.cookies import client_set_cookies
 from nbgate.rewrite.response import BodyPlan, ClientHeads, plan_body
+from nbgate.rewrite.token_scrub import names_token
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -71,7 +72,8 @@ def answer_head(
         close: The connection must end with this answer.
 
     Raises:
-        UpstreamProtocolError: A page came in a form that cannot be rewritten, and could hide the token.
+        UpstreamProtocolError: A page came in a form that cannot be rewritten, and could hide the token; or the head
+            itself shows it.
     """
     plan = BodyPlan.PASS
     if forward.state.token:
@@ -108,7 +110,7 @@ def switch_head(
     random: Callable[[int], bytes],
     request_id: str,
 ) -> bytes:
-    """Return the 101 for the client; the arguments are those of `answer_head`."""
+    """Return the 101 for the client; the arguments, and what is raised, are those of `answer_head`."""
     return _build(response, request, forward, heads, user, keyring, random, request_id, rewritten=False) + b"\r\n"
 
 
@@ -137,7 +139,7 @@ def _build(
             keyring=keyring,
             nonce=lambda: random(NONCE_BYTES),
         )
-    return heads.build(
+    lines = heads.build(
         response,
         route=forward.route,
         public_origin=f"https://{request.fields.host}",
@@ -145,3 +147,6 @@ def _build(
         set_cookies=cookies,
         request_id=request_id,
     )
+    if names_token(lines, forward.state.token):
+        raise UpstreamProtocolError(Reason.SECRET_IN_RESPONSE)
+    return lines

@@ -54,7 +54,7 @@ class TokenGuard:
 
     def __init__(self, token: str) -> None:
         self.leaked = False
-        self.watches = len(token) >= (MIN_GUARDED_LETTERS if token.isalpha() else MIN_GUARDED_CHARS)
+        self.watches = is_guarded(token)
         self._spellings = _spellings(token) if self.watches else ()
         self._held = b""
 
@@ -77,6 +77,18 @@ class TokenGuard:
         """Return what was held back; it was only a beginning."""
         held, self._held = self._held, b""
         return held
+
+
+def is_guarded(token: str) -> bool:
+    """Say whether `token` is long enough to be looked for: one that is found by chance would cut good answers."""
+    return len(token) >= (MIN_GUARDED_LETTERS if token.isalpha() else MIN_GUARDED_CHARS)
+
+
+def names_token(head: bytes, token: str) -> bool:
+    """Say whether the head of an answer holds `token`, as it is or as an address spells it."""
+    if not token or not is_guarded(token):
+        return False
+    return token.encode() in head or (not token.isalnum() and quote(token, safe="").encode() in head)
 
 
 def _spellings(token: str) -> tuple[bytes, ...]:

@@ -1,6 +1,8 @@
 """Events: their names on disk, their bounds, and what a worker may send."""
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +19,8 @@ from nbgate.audit.events import (
     timestamp,
 )
 
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "audit.md").read_text(encoding="utf-8")
+KINDS = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Event) and kind != Event]
 STAMP = {"timestamp": "2026-11-23T04:20:11.051488Z", "monotonic_us": 5, "boot": "b", "n": 1}
 REQUEST = HttpRequest(
     **STAMP, request_id="x", client_ip="192.0.2.1", client_port=2, method="GET", path="/a", status=200, duration_ns=3
@@ -62,9 +66,15 @@ def test_nothing_else_is_an_event_of_a_worker(body):
 
 
 def test_every_kind_of_event_says_what_it_does_not_record():
-    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Event)]
-    assert len(kinds) > 10
-    assert [] == [kind.__name__ for kind in kinds if not kind.__doc__]
+    assert len(KINDS) > 10
+    assert [] == [kind.__name__ for kind in KINDS if not kind.__doc__]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_reference_page_lists_exactly_the_fields_of_an_event(kind):
+    (row,) = re.findall(rf"^\| `{re.escape(kind.__struct_config__.tag)}` \|.*$", PAGE, re.MULTILINE)
+    own = set(kind.__struct_encode_fields__) - set(Event.__struct_encode_fields__)
+    assert own == set(re.findall(r"`([a-z._0-9]+)`", row.split("|")[3]))
 
 
 @pytest.mark.parametrize(("unix", "text"), [(0.0, "1970-01-01T00:00:00.000000Z"), (1.5, "1970-01-01T00:00:01.500000Z")])

@@ -3,13 +3,15 @@
 import socket
 import ssl
 import threading
+import tomllib
 
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from nbgate.edge.tls import make_context
+from nbgate.edge.tls import ALPN, make_context
 from nbgate.model.keys import TlsMaterial
+from nbgate.resources import data_path
 
 AUTHORITY = trustme.CA()
 ISSUED = AUTHORITY.issue_cert("gw.test")
@@ -47,6 +49,15 @@ def shake(context, *, maximum=None, alpn=("h2", "http/1.1"), ciphers=None):
     finally:
         ours.close()
         thread.join(5)
+
+
+def test_the_listener_uses_the_shipped_profile():
+    profile = tomllib.loads(data_path("certs", "profiles", "intermediate.toml").read_text(encoding="utf-8"))
+    context = make_context(material())
+    assert [row["value"] for row in profile["alpn"]] == ALPN
+    wanted = {f"OP_{row['value']}" for row in profile["options"]}
+    assert wanted == {name for name in wanted if context.options & getattr(ssl, name)}
+    assert f"TLSv{profile['minimum']['value'].replace('.', '_')}" == context.minimum_version.name
 
 
 def test_a_handshake_speaks_http_1_only():
