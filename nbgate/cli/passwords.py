@@ -25,7 +25,11 @@ def _from_stdin() -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise StartError("the password on standard input is not UTF-8 text", exit_code=ExitCode.USAGE) from None
+        raise StartError(
+            "the password on standard input is not UTF-8 text",
+            hint="convert it: iconv -t UTF-8",
+            exit_code=ExitCode.USAGE,
+        ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise StartError(

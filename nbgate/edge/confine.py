@@ -1,4 +1,4 @@
-"""Give up, for ever, everything a worker does not need: privileges, capabilities, core dumps, files.
+"""Give up, for ever, everything a worker does not need: privileges, capabilities, core dumps, files, calls.
 
 Called once, in a worker's only thread, before its first accept. Irreversible; it never widens anything, and it opens no
 file that the worker will use. What the kernel cannot enforce is said in the answer, not passed over.
@@ -12,7 +12,7 @@ import struct
 import sys
 from pathlib import Path
 
-from nbgate.edge import landlock
+from nbgate.edge import landlock, seccomp
 from nbgate.errors import ExitCode, StartError
 
 _SET_DUMPABLE = 4
@@ -56,7 +56,8 @@ def confine_worker(readable: tuple[Path, ...] = ()) -> tuple[str, ...]:
     for folder in folders:
         _require_readable(folder)
     files = _restrict_files((*folders, *_SYSTEM, *readable))
-    return ("no_new_privs", "not dumpable", "no core dumps", *capabilities, *files)
+    calls = seccomp.refuse_calls()
+    return ("no_new_privs", "not dumpable", "no core dumps", *capabilities, *calls, *files)
 
 
 def _restrict_files(readable: tuple[Path, ...]) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 What the pipeline decides of a GET follows from header block, session, policy and what kind of place its path is. When
 all these are the same, to the byte or the very same object, the session is alive and the audit works, the verdict is
-the same too and is not decided again. An answer that comes whole in one piece needs no more than its head judged. Only that happy
-course lives here. Whatever else happens, this turns into the full `Exchange` in the same state, which goes on from
-there; no request is judged less than there.
+the same too and is not decided again. An answer that comes whole in one piece needs no more than its head judged.
+Only that happy course lives here. Whatever else happens, this turns into the full `Exchange` in the same state, which
+goes on from there; no request is judged less than there.
 """
 
 import re

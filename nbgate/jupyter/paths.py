@@ -39,6 +39,7 @@ DATA = (
     PathFact(("files",), "user content"),
     PathFact(("lab", "api"), "settings and workspaces"),
     PathFact(("nbconvert",), "user content; costs a conversion"),
+    PathFact(("terminals", "new"), "starts a terminal, with a GET"),
     PathFact(("terminals", "websocket"), "a terminal"),
     PathFact(("voila", "render"), "runs a notebook"),
 )

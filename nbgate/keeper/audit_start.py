@@ -74,4 +74,4 @@ def _record_start(writer: AuditWriter, segments: Segments, found: Found, genesis
         writer.append(AuditRecovered(**writer.stamp(), count=found.torn_bytes, segment=found.torn_segment))
     segments.sync()
     if writer.failing_since_unix:
-        raise AuditError("the audit log cannot be written")
+        raise AuditError("the audit log cannot be written", hint="is the disk full?")

@@ -55,9 +55,16 @@ def held(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[b
     one who held it last was a child of our own parent: then this keeper replaces one that died.
 
     Raises:
-        StartError: Another process holds it (75).
+        StartError: Another process holds it (75), or its lock is no file of ours (77).
     """
-    descriptor = open_private(folder / LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        descriptor = open_private(folder / LOCK, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise StartError(
+            f"the data folder cannot be held: {error}",
+            hint="correct this file's owner and mode, or remove it",
+            exit_code=ExitCode.PERMISSION,
+        ) from error
     try:
         _lock(descriptor, folder, wait_seconds)
         parent = str(os.getppid())

@@ -290,9 +290,10 @@ class Keeper:
             self.workers.send(worker, self.snapshot(worker.id))
 
     def _take_records(self, worker: Worker, records: Records) -> None:
+        if worker.hello is None or records.boot != worker.hello.boot:  # it speaks in another's name
+            self.workers.lost(worker)
+            return
         try:
-            if worker.hello is None or records.boot != worker.hello.boot:
-                raise LinkError("a worker speaks in another's name")
             upto = self._parts.audit.append_worker_records(records.boot, records.first, records.bodies)
         except LinkError:
             self.workers.lost(worker)

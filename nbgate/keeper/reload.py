@@ -7,6 +7,7 @@ sockets are open and the store is held is named, not half applied.
 import asyncio
 from collections.abc import Callable
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ NEEDS_RESTART: Final = (
     "allow_open_upstream",
     "data_dir",
     "ip",
+    "limits.drain_seconds",
     "log_level",
     "login",
     "port",
@@ -78,9 +80,7 @@ class Reloader:
                 await self._record(f"refused: {error.public}", actor, outcome="failure")
                 raise
             waiting = [name for name in NEEDS_RESTART if _differs(name, self._keeper.config, fresh.config)]
-            in_force = msgspec.structs.replace(
-                fresh.config, **{name: getattr(self._keeper.config, name) for name in waiting}
-            )
+            in_force = _with_older(fresh.config, self._keeper.config, waiting)
             version = self._keeper.apply(in_force, fresh.material, fresh.tables)
             self._on_loaded(fresh)
             await self._record(f"version {version} in force", actor, sha256_hex=config_sha256(in_force))
@@ -104,4 +104,18 @@ def config_sha256(config: Config) -> str:
 
 
 def _differs(name: str, old: Config, new: Config) -> bool:
-    return bool(getattr(old, name) != getattr(new, name))
+    value_of = attrgetter(name)
+    return bool(value_of(old) != value_of(new))
+
+
+def _with_older(new: Config, old: Config, names: list[str]) -> Config:
+    """Return `new` with the values of `old` for the options `names`."""
+    for name in names:
+        table, _, option = name.rpartition(".")
+        if table:
+            tables = getattr(new, table), getattr(old, table)
+            value = msgspec.structs.replace(tables[0], **{option: getattr(tables[1], option)})
+            new = msgspec.structs.replace(new, **{table: value})
+        else:
+            new = msgspec.structs.replace(new, **{option: getattr(old, option)})
+    return new

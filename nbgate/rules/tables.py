@@ -102,7 +102,7 @@ def _judge_rows(
         elif spelling.fullmatch(row.key) is None:
             yield Problem(where, "not spelled as this table spells names", "methods upper case, headers lower case")
         if not row.reason:
-            yield Problem(where, "the row has no reason")
+            yield Problem(where, "the row has no reason", 'say in it why the row is there: reason = "..."')
         if row.key <= before:
             yield Problem(where, f"stands after {before}", "sort the rows, each name once")
         before = row.key

@@ -62,9 +62,9 @@ def start_child(
 ) -> Child:
     """Start `command`, with the other end of a new control link.
 
-    The child gets its own session, so that what a terminal or `kill %1` sends reaches the supervisor alone, which passes
-    it on in order, and so that a worker that was taken over cannot type into the operator's terminal (TIOCSTI); it
-    ignores SIGINT and SIGHUP whoever sends them; it dies when the supervisor dies.
+    The child gets its own session, so that what a terminal or `kill %1` sends reaches the supervisor alone, which
+    passes it on in order, and so that a worker that was taken over cannot type into the operator's terminal (TIOCSTI);
+    it ignores SIGINT and SIGHUP whoever sends them; it dies when the supervisor dies.
 
     Args:
         role: What it is; decides by which signal it dies with the supervisor.

@@ -123,7 +123,8 @@ class Supervisor:
             if slot.was_ever_ready:
                 self._say(f"nbgate: {problem}; trying again")
             else:
-                self._fail(StartError(problem, exit_code=ExitCode.TRY_AGAIN))
+                hint = "see what takes the machine's processes, memory or descriptors (`ulimit -a`), and try again"
+                self._fail(StartError(problem, hint=hint, exit_code=ExitCode.TRY_AGAIN))
 
     def _fail(self, error: StartError) -> None:
         for line in told(error):

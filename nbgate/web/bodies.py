@@ -97,6 +97,8 @@ async def _read_text(request: web.Request, content_type: str) -> str:
             body = await request.read()
     except TimeoutError:
         raise BodyError(408, "the body did not arrive in time") from None
+    except ConnectionError:
+        raise BodyError(400, "the body broke off") from None
     try:
         return body.decode()
     except UnicodeDecodeError:

@@ -27,10 +27,11 @@ class Loop:
 def exchange(
     *,
     path="/api/x?secret=1",
+    host="gw.test",
     extra="User-Agent: probe/1\r\nAuthorization: Basic secret\r\nCookie: a=secret\r\n",
     **facts,
 ):
-    raw = f"GET {path} HTTP/1.1\r\nHost: gw.test\r\n{extra}\r\n".encode()
+    raw = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n".encode()
     given = {
         "head": HeadParser(HeadLimits(), shipped_tables()).parse(raw),
         "session": SESSION,
@@ -96,11 +97,12 @@ def test_what_is_not_known_is_left_out(record):
 
 @pytest.mark.parametrize("record", [lambda of: record_request(of, 0.0), record_open])
 def test_what_a_client_makes_long_is_cut(record):
-    of = exchange(path="/" + "a" * 5000, extra=f"User-Agent: {'b' * 5000}\r\n")
+    of = exchange(path="/" + "a" * 5000, extra=f"User-Agent: {'b' * 5000}\r\n", host="c" * 5000)
     record(of)
     event = recorded(of)
     assert len(event.path) <= MAX_FIELD_CHARS
     assert len(event.user_agent) <= MAX_FIELD_CHARS
+    assert len(event.host) <= MAX_FIELD_CHARS
 
 
 def test_the_facts_of_an_opened_websocket():

@@ -51,6 +51,16 @@ def test_an_answer_in_pieces_is_the_same_answer(rig, stub, raw, body, path, step
     assert len(body) == rig.wait_for(HttpRequest)[0].response_bytes
 
 
+@pytest.mark.parametrize("step", [1000, 100_000])
+def test_a_head_over_its_bound_is_refused_in_one_piece_too(rig, stub, step):
+    cookie = rig.login()
+    raw = answer(b"hi", extra=b"X-Long: %b\r\n" % (b"x" * Limits().response_head_bytes))
+    stub.script(ReadRequest(), *(Send(raw[at : at + step]) for at in range(0, len(raw), step)))
+    with rig.client() as client:
+        client.send(get(cookie=cookie))
+        assert 502 == client.read_answer().status
+
+
 @pytest.mark.parametrize(
     ("raw", "kept"),
     [

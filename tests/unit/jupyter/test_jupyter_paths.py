@@ -41,6 +41,8 @@ def rest(path: str) -> tuple[str, ...]:
         ("/public/x.html", True, False),
         ("/assets/x.js", True, False),
         ("/terminals/websocket/1", False, True),
+        ("/terminals/new", False, True),
+        ("/terminals/new/x", False, True),
         ("/terminals/1", False, False),
     ],
 )

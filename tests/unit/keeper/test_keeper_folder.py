@@ -49,6 +49,15 @@ def test_only_one_holds_the_folder(folder):
         pass
 
 
+@pytest.mark.parametrize("spoil", [lambda path: path.symlink_to(path.parent / "keys"), lambda path: path.touch()])
+def test_a_lock_that_is_not_ours_is_refused(folder, spoil):
+    spoil(folder / "lock")
+    (folder / "lock").chmod(0o755)
+    with pytest.raises(StartError) as raised, held(folder):
+        raise AssertionError("held")
+    assert ExitCode.PERMISSION is raised.value.exit_code
+
+
 def test_who_holds_it_for_a_moment_is_waited_for(folder, monkeypatch):
     first = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(first, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
 import pytest
 
-from nbgate.config.schema import Config, Sessions
+from nbgate.config.schema import Config, Limits, Sessions
 from nbgate.errors import AuditError, ConfigError, Problem
 from nbgate.http.headers import make_tables
 from nbgate.keeper.login import LoginAttempt
@@ -49,6 +49,13 @@ async def test_what_cannot_change_while_running_is_named_and_left(rig):
     subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*"))
     assert ["ip", "port"] == (await subject.reload("a"))["needs_restart"]
     assert (8443, "127.0.0.1") == (rig.keeper.config.port, rig.keeper.config.ip)
+
+
+async def test_of_a_table_only_what_can_change_is_changed(rig):
+    limits = Limits(drain_seconds=1.0, keepalive_seconds=2.0)
+    subject, _ = reloader(rig, lambda: fresh(limits=limits))
+    assert ["limits.drain_seconds"] == (await subject.reload("a"))["needs_restart"]
+    assert Limits(keepalive_seconds=2.0) == rig.keeper.config.limits
 
 
 async def test_a_bad_configuration_changes_nothing_says_so_and_is_recorded(rig):

@@ -186,3 +186,27 @@ def test_the_head_of_a_switch():
     assert "HTTP/1.1 101 Switching Protocols" == lines[0]
     assert {"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Accept: abc", "X-Request-ID: id1"} <= set(lines)
     assert not any("secret" in line or line.lower().startswith(("content-length", "transfer-")) for line in lines)
+
+
+LONG = "0123456789abcdef/+"
+
+
+@pytest.mark.parametrize("token", [LONG, "tok", ""])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Location: /lab?token={LONG}",
+        "Location: /lab?token=0123456789abcdef%2F%2B",
+        f"Link: </x?token={LONG}>; rel=next",
+        f"X-Echo: token {LONG} tok",
+        f"Set-Cookie: _xsrf={LONG}",
+    ],
+)
+def test_a_head_that_shows_the_token_reaches_nobody(line, token):
+    answer = response(line, LENGTH)
+    if token == LONG:
+        with pytest.raises(UpstreamProtocolError) as raised:
+            build(answer, by=forward(token=token))
+        assert Reason.SECRET_IN_RESPONSE is raised.value.reason
+    else:
+        assert b"HTTP/1.1 200 OK\r\n" in build(answer, by=forward(token=token)).data

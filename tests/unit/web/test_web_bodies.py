@@ -1,5 +1,7 @@
 """The shapes are told as a table in test_web_pages; here is what a handler gets."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 
@@ -71,6 +73,17 @@ async def test_a_compressed_body_is_not_unpacked(client):
     headers = {"Content-Type": "application/json"}
     async with client.post("/json", data=b"x" * 100, headers=headers, compress="gzip") as answer:
         assert 415 == answer.status
+
+
+async def test_a_body_that_breaks_off_is_no_fault_of_ours(client, tmp_path, capsys):
+    _, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    writer.write(b"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+    await writer.drain()
+    writer.transport.abort()
+    async with client.post("/json", data=b"{}", headers={"Content-Type": "application/json"}) as answer:
+        assert 400 == answer.status  # by now the other one has been answered
+    printed = capsys.readouterr()
+    assert "request failed" not in printed.out + printed.err
 
 
 def test_a_refusal_has_its_own_status():
