@@ -143,7 +143,11 @@ class ClientConnection(asyncio.Protocol):
             step(*args)
         except Exception:
             error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
-            self._apologise(error_id)  # first: the log may be the next thing that fails
+            try:
+                self._apologise(error_id)  # first: the log may be the next thing that fails
+            except Exception:
+                self.abort()
+                log.exception("no apology", error_id=error_id)
             log.exception("internal error", error_id=error_id)
 
     def _apologise(self, error_id: str) -> None:

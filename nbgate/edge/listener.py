@@ -20,6 +20,7 @@ ACCEPTS_PER_TURN = 16
 TLS_HANDSHAKE_RECORD = 0x16
 SHUTDOWN_SECONDS = 30.0  # the connection has deadlines of its own; a slow reader gets the rest of its last answer
 _PEEK_BYTES = 2048
+_DISCARD_BYTES = 65536
 _HOST_LINE = re.compile(
     rb"\r\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r\n", re.IGNORECASE
 )
@@ -157,7 +158,7 @@ class Listener:
 
     def _answer_plain(self, sock: socket.socket, client: Client, first: bytes) -> None:
         with contextlib.suppress(OSError):
-            sock.recv(_PEEK_BYTES)
+            sock.recv(_DISCARD_BYTES)  # unread bytes would turn the close into a reset
             sock.send(not_tls(_https_url(sock, first)))
             sock.shutdown(socket.SHUT_WR)
         self._drop(sock, client, Reason.NOT_TLS, status=400)

@@ -1,6 +1,7 @@
 """The request of one exchange on its way up: a connection, the head, the body framed anew, and a second try.
 
-Sends only what the pipeline decided to forward. A request that may have had an effect is never sent twice.
+Sends only what the pipeline decided to forward. A request that may have had an effect is never sent twice. The keeper
+gets a body whole, so that a client that is slow with it, a stranger perhaps, holds nothing but its own connection.
 """
 
 import math
@@ -37,6 +38,7 @@ class Uplink:
     __slots__ = (
         "_body",
         "_own",
+        "_whole",
         "exchange",
         "forward",
         "relay",
@@ -50,6 +52,7 @@ class Uplink:
         self.relay: Relay | None = None
         self._own = forward.route.kind is RouteKind.OWN
         self._body: ChunkedBody | LengthBody | None = None
+        self._whole = b""
 
     def start(self) -> None:
         """Send the request on a kept connection, or on a new one."""
@@ -64,6 +67,16 @@ class Uplink:
                 exchange.connection.write(_CONTINUE)
             self._body = ChunkedBody(strict=True) if head.fields.chunked else LengthBody(length or 0)
             exchange.connection.expect_body()
+            if self._own:
+                body, exchange.connection.buffer = exchange.connection.buffer, b""
+                self._collect(self._body, body)
+                return
+        self._find_connection()
+
+    # connecting
+
+    def _find_connection(self) -> None:
+        exchange = self.exchange
         kept = None
         if exchange.kind is not RequestKind.WEBSOCKET:
             kept = exchange.worker.pool.take(self.forward.route.upstream)
@@ -71,8 +84,6 @@ class Uplink:
             self._send(kept)
         else:
             self._begin_connecting()
-
-    # connecting
 
     def _begin_connecting(self) -> None:
         self.exchange.connection.hold("connecting")
@@ -122,6 +133,10 @@ class Uplink:
             self._await_answer()
             upstream.write(head + (_NO_BODY if exchange.head.method in _SAYS_NO_BODY else b"\r\n"))
             return
+        if self._own:
+            self._await_answer()
+            upstream.write(head + b"Content-Length: %d\r\n\r\n" % len(self._whole) + self._whole)
+            return
         length = exchange.head.fields.content_length
         framing = b"Transfer-Encoding: chunked\r\n\r\n" if length is None else b"Content-Length: %d\r\n\r\n" % length
         body, exchange.connection.buffer = exchange.connection.buffer, b""
@@ -134,6 +149,9 @@ class Uplink:
 
     def client_data(self, data: bytes) -> None:
         """Take bytes of the request body."""
+        if self._own and self._body is not None:
+            self._collect(self._body, data)
+            return
         if self.upstream is None or self._body is None:  # still connecting: reading is held, this was under way
             self.exchange.connection.buffer += data
             return
@@ -145,8 +163,18 @@ class Uplink:
         if encoded:
             self.upstream.write(encoded)
 
+    def _collect(self, body: ChunkedBody | LengthBody, data: bytes) -> None:
+        """Keep the bytes of a body for the keeper until it is whole; `own_body_bytes` bounds it."""
+        try:
+            self._whole += self._decode(body, data)
+        except ProtocolError as error:
+            self._broken(error)
+            return
+        if not self.exchange.wants_body:
+            self._find_connection()
+
     def _decode(self, body: ChunkedBody | LengthBody, data: bytes) -> bytes:
-        """Take the client's framing off and put ours on."""
+        """Take the client's framing off, and put ours on unless the body is collected."""
         exchange = self.exchange
         payload, rest, finished = body.feed(data)
         exchange.request_bytes += len(payload)
@@ -161,7 +189,7 @@ class Uplink:
                 exchange.connection.hold("behind")
         else:
             exchange.connection.expect_body()
-        if not exchange.head.fields.chunked:
+        if self._own or not exchange.head.fields.chunked:
             return payload
         return encode_chunk(payload) + (LAST_CHUNK if finished else b"")
 

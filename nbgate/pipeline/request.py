@@ -77,6 +77,8 @@ def decide(
         return stopped
     request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
     if place.is_own:
+        if kind is RequestKind.WEBSOCKET:
+            return Respond(404, Reason.NO_ROUTE)
         if (unseen := _judge_own_page(head, page)) is not None:
             return Respond(403, unseen)
         target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw

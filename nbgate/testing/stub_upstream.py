@@ -105,20 +105,26 @@ def answer(
 class StubUpstream:
     """The upstream; `async with StubUpstream() as stub`, or `in_thread` for tests without a loop.
 
+    It listens on a loopback port, or on the Unix socket `path`.
+
     Every connection plays the next script of `scripts`; without one it answers each request with `default_answer`, and
     websocket handshakes with an echo.
     """
 
-    def __init__(self, *, default_answer: bytes = b"") -> None:
+    def __init__(self, *, default_answer: bytes = b"", path: str = "") -> None:
         self.default_answer = default_answer or answer()
         self.scripts: deque[tuple[Step, ...]] = deque()
         self.connections: list[StubConnection] = []
         self.requests: list[StubRequest] = []  # of all connections, in the order in which they were complete
         self.port = 0
+        self._path = path
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        if self._path:
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=1 << 20)
+            return self
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -662,6 +662,21 @@ def test_a_fault_ends_its_connection_even_when_it_cannot_be_logged(rig, stub, mo
     rig.loop_errors.clear()
 
 
+def test_a_fault_in_the_apology_ends_its_connection_alone(rig, stub, monkeypatch):
+    def broken(*_args, **_options):
+        raise RuntimeError("injected")
+
+    cookie = rig.login()
+    with rig.client() as other, monkeypatch.context() as patched, rig.client() as client:
+        patched.setattr("nbgate.edge.exchange.decide", broken)
+        patched.setattr("nbgate.edge.exchange.record_request", broken)
+        client.send(get(cookie=cookie))
+        assert b"" == client.read_to_end()
+        patched.undo()
+        other.send(get(cookie=cookie))
+        assert 200 == other.read_answer().status
+
+
 def test_a_policy_of_another_keeper_with_the_same_number_is_in_force_for_open_connections(rig, stub):
     with rig.client() as client:
         client.send(get("/_nbgate/health"))

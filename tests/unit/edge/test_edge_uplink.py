@@ -9,7 +9,7 @@ from nbgate.config.schema import Limits
 from nbgate.edge.pool import Pool
 from nbgate.link.messages import SessionsRevoked, UpstreamSuspect
 from nbgate.testing.edge_rig import HOST, edge_rig
-from nbgate.testing.stub_upstream import ReadBytes, ReadRequest, ReadToEnd, Reset, Send, answer
+from nbgate.testing.stub_upstream import ReadBytes, ReadRequest, ReadToEnd, Reset, Send, StubUpstream, answer
 from nbgate.testing.wait import wait_until
 
 ORIGIN = f"Origin: https://{HOST}\r\n"
@@ -146,6 +146,48 @@ def test_a_long_body_for_our_own_pages_is_refused(stub, tmp_path, length, body, 
         assert status == client.read_answer().status
         assert b"" == client.read_to_end()
         assert "body-too-large" == rig.wait_for(HttpRequest)[0].reason
+
+
+@pytest.mark.parametrize(
+    ("framing", "pieces"),
+    [
+        ("Content-Length: 6\r\n", [b"abc", b"def"]),
+        ("Transfer-Encoding: chunked\r\n", [b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\n\r\n"]),
+        ("Content-Length: 6\r\nExpect: 100-continue\r\n", [b"", b"abcdef"]),
+    ],
+)
+def test_the_keeper_is_asked_when_the_body_is_whole(tmp_path, framing, pieces):
+    """Who is slow with a login body holds no connection of the keeper's."""
+    path = str(tmp_path / "pages.sock")
+    with StubUpstream(path=path).in_thread() as pages, edge_rig(1, own_socket=path) as rig, rig.client() as client:
+        client.send(get("/_nbgate/login", method="POST", extra=ORIGIN + framing) + pieces[0])
+        wait_until(
+            lambda: rig.call(
+                lambda: any(
+                    connection.exchange and connection.exchange.request_bytes == 3 * bool(pieces[0])
+                    for connection in rig.core._context.connections
+                )
+            ),
+            what="the first piece is taken",
+        )
+        assert [] == pages.connections
+        client.send(pieces[1])
+        if "Expect" in framing:
+            assert 100 == client.read_answer().status
+        assert 200 == client.read_answer().status
+    (request,) = pages.requests
+    assert (b"abcdef", ["6"]) == (request.body, request.values("content-length"))
+    assert [] == request.values("transfer-encoding")
+
+
+def test_a_body_for_the_keeper_that_breaks_its_framing_never_reaches_it(tmp_path):
+    path = str(tmp_path / "pages.sock")
+    with StubUpstream(path=path).in_thread() as pages, edge_rig(1, own_socket=path) as rig, rig.client() as client:
+        client.send(get("/_nbgate/login", method="POST", extra=ORIGIN + "Transfer-Encoding: chunked\r\n") + b"3\r\nabc")
+        client.send(b"defg\r\n")
+        assert 400 == client.read_answer().status
+        assert b"" == client.read_to_end()
+    assert [] == pages.connections
 
 
 def test_own_pages_without_a_keeper_are_a_503_and_no_upstream_is_suspected(rig):

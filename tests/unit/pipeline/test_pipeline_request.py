@@ -151,6 +151,8 @@ WITH_SESSION = [
     (ROOT, "GET", "/_nbgate/ready", "", forward("GET /_nbgate/ready", "own")),
     (ROOT, "GET", "/_nbgate/account", NAVIGATION, forward("GET /_nbgate/account", "own")),
     (ROOT, "GET", "/_nbgate", NAVIGATION, forward("GET /_nbgate", "own")),
+    (ROOT, "GET", "/_nbgate/login", SOCKET + ORIGIN, respond(404, "no-route")),
+    (ROOT, "GET", "/logout", SOCKET + ORIGIN, respond(404, "no-route")),
     (ROOT, "GET", "/_nbgate/health", "", respond(200, "fixed")),
     (ROOT, "POST", "/_nbgate/health", EVIL, respond(405, "method-not-allowed")),
     (ROOT, "GET", "/favicon.ico", EVIL, respond(200, "fixed")),
