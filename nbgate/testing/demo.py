@@ -44,6 +44,7 @@ def main(words: Sequence[str]) -> int:
     folder = options.folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # a shell that starts us in the background has it ignored
     try:
         with running_jupyter(folder) as jupyter, _gateway(folder, jupyter.port, jupyter.runtime, options.port) as it:
             while True:
