@@ -1,6 +1,7 @@
-# make run    JupyterLab on loopback and nbgate in front of it; prints link and password; Ctrl-C ends both
+# make run    JupyterLab and nbgate in front of it (nbgate launch); prints link and password; Ctrl-C ends both
 # make test   everything CI checks: lint, types, floors, all tests; installs what they need, asks first
 # make lint   ruff, mypy, import-linter only
+# make docs   write the reference pages and the man page anew from the program
 # make bench  nbgate beside nginx and Caddy, one table (bench/README.md)
 # make clean  remove the virtual environment and everything made here
 #
@@ -9,18 +10,19 @@
 PYTHON ?= python3
 # The bench compares builds of one maker: nginx and Caddy are Debian's, so is this Python where there is one.
 BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
-PORT ?= 8443
 BIN := .venv/bin
 JUPYTERLAB := "jupyterlab>=4.6.6,<4.7"
+NOTEBOOK7 := "notebook>=7.6,<7.7"
+NOTEBOOK6 := "notebook==6.5.*"
 TEST_PACKAGES := chromium nginx-light caddy wrk
 BENCH_PACKAGES := nginx-light caddy wrk python3-venv
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint docs bench clean
 
 run: .make/run-ready
-	@$(BIN)/python -m nbgate.testing.demo --port $(PORT)
+	@$(BIN)/python -m nbgate.testing.demo $(if $(PORT),--port $(PORT))
 
-test: .make/test-ready
+test: .make/test-ready .make/notebooks-ready
 	@.ci/debian-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
@@ -30,6 +32,9 @@ lint: .make/test-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .make/test-ready
+	$(BIN)/python -m nbgate.cli.manual docs
 
 bench: .make/bench-ready
 	@.make/bench-venv/bin/python -m bench --json .make/bench.json $(BENCH_OPTIONS)
@@ -48,6 +53,15 @@ clean:
 
 .make/test-ready: pyproject.toml | .make/venv
 	$(BIN)/python -m pip install --quiet --editable ".[test]" $(JUPYTERLAB)
+	@touch $@
+
+# Other notebook servers that tests run, each with an environment of its own (nbgate/testing/jupyter.py finds them).
+.make/notebooks-ready:
+	@mkdir -p .make
+	$(PYTHON) -m venv .make/notebook7-venv
+	.make/notebook7-venv/bin/python -m pip install --quiet $(NOTEBOOK7)
+	$(PYTHON) -m venv .make/notebook6-venv
+	.make/notebook6-venv/bin/python -m pip install --quiet $(NOTEBOOK6)
 	@touch $@
 
 .make/bench-ready: pyproject.toml

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     DONE = 0
     FAILURE = 1
     USAGE = 2
+    UNAVAILABLE = 69
     CANNOT_CREATE = 73
     TRY_AGAIN = 75
     PERMISSION = 77

@@ -13,14 +13,17 @@ FOLDER_MODE = 0o700
 
 
 def make_private_folder(path: Path) -> None:
-    """Make the folder `path` (0700) unless it is there.
+    """Make the folder `path` (0700) unless it is there; folders that are made on the way to it are 0700 too.
 
     Raises:
         OSError: It cannot be made.
         PermissionError: It is there, and somebody else may enter it or owns it.
     """
     try:
-        path.mkdir(mode=FOLDER_MODE, parents=True)
+        path.mkdir(mode=FOLDER_MODE)
+    except FileNotFoundError:
+        make_private_folder(path.parent)
+        make_private_folder(path)
     except FileExistsError:
         _require_private(path, path.lstat(), stat.S_ISDIR, "chmod 700")
     else:

@@ -16,6 +16,8 @@ from nbgate.places import Places
 from nbgate.rewrite.cookies import PURPOSE as COOKIE_PURPOSE
 from nbgate.routing.table import RouteTable
 
+SERVERS_PAGE = "/_nbgate/servers"
+
 
 class Policy(Struct, frozen=True):
     """What a worker may decide by.
@@ -23,7 +25,8 @@ class Policy(Struct, frozen=True):
     Attributes:
         places: What each path means, by the routing table.
         upstreams: State of each route's upstream, by route name.
-        only_prefix: Prefix of the only notebook route if there is one and it is not `/`, else "".
+        banner: Our script is added to notebook pages.
+        front: Where `/` leads: a mount there, the only mount, else the list of them; "" where there is none at all.
         audit_failing_since_unix: 0 while records can be written.
     """
 
@@ -36,7 +39,8 @@ class Policy(Struct, frozen=True):
     cookie_keys: Keyring
     own_route: Route
     own_state: UpstreamState
-    only_prefix: str = ""
+    banner: bool = False
+    front: str = ""
     audit_failing_since_unix: float = 0.0
 
     def with_upstream(self, state: UpstreamState) -> "Policy":
@@ -60,6 +64,7 @@ def compile_policy(
     upstreams: tuple[UpstreamState, ...],
     sealing_keys: tuple[SealingKey, ...],
     audit_failing_since_unix: float,
+    banner: bool = False,
 ) -> Policy:
     """Return the snapshot for these parts; `routes` holds exactly one of kind OWN."""
     own = next(route for route in routes if route.kind is RouteKind.OWN)
@@ -76,6 +81,13 @@ def compile_policy(
         cookie_keys=Keyring(sealing_keys, purpose=COOKIE_PURPOSE),
         own_route=own,
         own_state=UpstreamState(route=own.name, condition=Condition.GUARDED),
-        only_prefix=prefixes[0] if len(prefixes) == 1 and prefixes[0] != "/" else "",
+        banner=banner,
+        front=_front(prefixes),
         audit_failing_since_unix=audit_failing_since_unix,
     )
+
+
+def _front(prefixes: list[str]) -> str:
+    if "/" in prefixes:
+        return "/"
+    return SERVERS_PAGE if len(prefixes) > 1 else "".join(prefixes)

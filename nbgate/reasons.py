@@ -64,6 +64,7 @@ class Reason(StrEnum):
     REDIRECT = "redirect"
     NOT_FOUND = "not-found"
     NO_ROUTE = "no-route"
+    NO_SERVER = "no-server"
 
     # the upstream
     UPSTREAM_BAD_RESPONSE = "upstream-bad-response"
@@ -75,6 +76,7 @@ class Reason(StrEnum):
     UPSTREAM_TIMEOUT = "upstream-timeout"
     UPSTREAM_TOKEN_UNKNOWN = "upstream-token-unknown"
     UPSTREAM_TRUNCATED = "upstream-truncated"
+    UPSTREAM_UID_MISMATCH = "upstream-uid-mismatch"
     SECRET_IN_RESPONSE = "secret-in-response"
 
     # websockets

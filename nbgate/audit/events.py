@@ -192,11 +192,25 @@ class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
 
 
 class UpstreamChange(Event, frozen=True, tag="upstream.change"):
-    """What the keeper found out about an upstream changed. Not recorded: its token."""
+    """What the keeper found out about an upstream changed. Not recorded: its token or password."""
 
-    upstream: str
     condition: str
     message: str = ""
+    upstream: str | UnsetType = UNSET
+
+
+class UpstreamAppear(Event, frozen=True, tag="upstream.appear"):
+    """A notebook server was found and is guarded from now on. Not recorded: its token."""
+
+    message: str
+    upstream: str | UnsetType = UNSET
+
+
+class UpstreamDisappear(Event, frozen=True, tag="upstream.disappear"):
+    """A notebook server that was found ended, or a newer one took its place. Not recorded: its token."""
+
+    message: str
+    upstream: str | UnsetType = UNSET
 
 
 class AuditGenesis(Event, frozen=True, tag="audit.genesis"):

@@ -1,12 +1,12 @@
 """The command line. One file per command; it starts processes or asks running ones, and decides nothing else.
 
-Importing it costs little: each command's own imports happen when that command runs.
+Importing it costs next to nothing: what a command needs is imported when it runs.
 """
 
+import os
 import sys
 
 from nbgate import __version__
-from nbgate.errors import ExitCode, NbgateError
 
 
 def main(words: list[str] | None = None) -> int:
@@ -18,17 +18,20 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if words == ["--version"]:
         print(f"nbgate {__version__}")
-        return ExitCode.DONE
+        return 0
     from nbgate.cli.output import print_error
     from nbgate.cli.parser import run_command
+    from nbgate.errors import ExitCode, NbgateError
 
     try:
-        return run_command(words)
+        code = run_command(words)
+        sys.stdout.flush()
     except NbgateError as error:
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # whoever reads our answer has read enough: `nbgate status | head -1`
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is flushed at exit
         return ExitCode.DONE
+    return code

@@ -17,6 +17,7 @@ from nbgate.link.peer import peer_uid
 
 TIMEOUT_SECONDS = 60.0
 MAX_ANSWER_BYTES = 16 << 20
+MAX_SOCKET_PATH_BYTES = 107
 _MAX_KEY_BYTES = 4096
 
 
@@ -30,12 +31,19 @@ def maybe_connect(folder: Path) -> socket.socket | None:
     """Return a connection to the gateway that holds the data folder `folder`; None when none is running.
 
     Raises:
-        StartError: What answers there is another user's process (77).
+        StartError: What answers there is another user's process (77), or nothing can: the path is too long (78).
     """
+    path = str(folder / "control.sock")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
+        raise StartError(
+            f"the data folder {folder} has too long a path for the sockets in it",
+            hint=f"choose a shorter --data-dir: a socket's path has at most {MAX_SOCKET_PATH_BYTES} bytes",
+            exit_code=ExitCode.CONFIGURATION,
+        )
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(TIMEOUT_SECONDS)
     try:
-        sock.connect(str(folder / "control.sock"))
+        sock.connect(path)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         sock.close()
         return None

@@ -3,6 +3,7 @@
 Errors are lower case without a full stop, each followed by a line that says what to do.
 """
 
+import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,11 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_json(value: object) -> None:
+    """Write data for programs; whatever is not ASCII is escaped, so that nothing in it can command a terminal."""
+    print(json.dumps(value, indent=2))
 
 
 def clean(text: str) -> str:

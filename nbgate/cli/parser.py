@@ -1,95 +1,152 @@
 """The commands and flags, and what is said when they are mistyped.
 
-Knows names and types only; every command's work is in its own file, imported when it is called.
+Knows names and types only; every command's work is in its own file, imported when it is called. A flag that sets an
+option says of it what the schema says; a flag's value is text that `nbgate.config` judges, as it does a variable's.
 """
 
+import inspect
 import os
-from difflib import get_close_matches
-from typing import Annotated, Literal
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Group, Parameter
-from cyclopts.exceptions import CycloptsError, UnusedCliTokensError
+from cyclopts.exceptions import CycloptsError
 
 from nbgate import __version__
-from nbgate.errors import ExitCode, StartError
+from nbgate.cli.commands import COMMANDS
+from nbgate.cli.help import maybe_help, render
+from nbgate.cli.mistakes import usage_error
+from nbgate.config.options import help_of
+from nbgate.errors import ExitCode
 
-_COMMANDS = ("user", "status", "reload")
-_TLS = Group("TLS", sort_key=2)
-_WHERE = Group("Files", sort_key=3)
+if TYPE_CHECKING:
+    from nbgate.config.document import Source
 
-DataDir = Annotated[str | None, Parameter(group=_WHERE, help="Folder for everything nbgate writes.")]
-Config = Annotated[str | None, Parameter(group=_WHERE, help="Configuration file (TOML).")]
+_UPSTREAM = Group("Upstream", sort_key=1)
+_LISTENING = Group("Listening", sort_key=2)
+_TLS = Group("TLS", sort_key=3)
+_FILES = Group("Files", sort_key=4)
+_OTHER = Group("Other", sort_key=5)
+
+
+def _flag(option: str, group: Group, metavar: str | None = None) -> Parameter:
+    return Parameter(group=group, help=help_of(option), negative=(), metavar=metavar)
+
+
+def _switch(option: str, group: Group) -> Parameter:
+    return Parameter(group=group, help=help_of(option))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """The flags of every command: which gateway is meant."""
+
+    config: Annotated[
+        Path | None,
+        Parameter(group=_FILES, metavar="FILE", help="Configuration file (TOML), instead of the default one."),
+    ] = None
+    profile: Annotated[
+        str | None,
+        Parameter(group=_FILES, metavar="NAME", help="Profile: one more file, and a data folder of its own."),
+    ] = None
+    data_dir: Annotated[Path | None, _flag("data_dir", _FILES, "FOLDER")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class UpstreamFlags:
+    """The flags that say which notebook servers are guarded; `nbgate launch` starts its own and has none of them."""
+
+    upstream: Annotated[list[str] | None, _flag("upstream", _UPSTREAM, "ADDRESS")] = None
+    upstream_token_file: Annotated[Path | None, _flag("upstream_token_file", _UPSTREAM, "FILE")] = None
+    upstream_password_file: Annotated[Path | None, _flag("upstream_password_file", _UPSTREAM, "FILE")] = None
+    upstream_user: Annotated[str | None, _flag("upstream_user", _UPSTREAM, "NAME")] = None
+    allow_open_upstream: Annotated[bool | None, _flag("allow_open_upstream", _UPSTREAM)] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ServeFlags:
+    """The flags of `nbgate` and of `nbgate launch`."""
+
+    ip: Annotated[str | None, _flag("ip", _LISTENING, "ADDRESS")] = None
+    port: Annotated[str | None, _flag("port", _LISTENING)] = None
+    port_retries: Annotated[str | None, _flag("port_retries", _LISTENING, "N")] = None
+    workers: Annotated[str | None, _flag("workers", _LISTENING, "N|auto")] = None
+    cert: Annotated[Path | None, _flag("cert", _TLS, "FILE")] = None
+    key: Annotated[Path | None, _flag("key", _TLS, "FILE")] = None
+    log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, _flag("log_level", _OTHER)] = None
+    browser: Annotated[bool | None, _switch("browser", _OTHER)] = None
+    banner: Annotated[bool | None, _switch("banner", _OTHER)] = None
+
+
+Format = Annotated[Literal["table", "json"], Parameter(help="For people, or for programs.")]
+Flags = dict[str, str | int | bool | list[str]]
+
+
+def flags_of(*parts: UpstreamFlags | ServeFlags | Where) -> Flags:
+    """Return what was given, by the names of the flags in Python; `config` and `profile` are no options."""
+    given = {name: value for part in parts for name, value in asdict(part).items() if value is not None}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+
+
+def words_of(*parts: UpstreamFlags | ServeFlags | Where) -> list[str]:
+    """Return the words that say the same on the command line of another nbgate."""
+    words = []
+    for name, value in flags_of(*parts).items():
+        flag = name.replace("_", "-")
+        match value:
+            case bool():
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            case list():
+                words += [f"--{flag}={one}" for one in value]
+            case _:
+                words.append(f"--{flag}={value}")
+    return words
+
+
+def source_of(where: Where, flags: Flags) -> "Source":
+    """Return where the configuration of a command comes from: its flags, this environment, the current folder."""
+    from nbgate.config_file import make_source
+
+    config = None if where.config is None else str(where.config)
+    if where.data_dir is not None:
+        flags = {**flags, "data_dir": str(where.data_dir)}
+    return make_source(config, where.profile, flags, os.environ)
 
 
 def serve(
-    *,
-    upstream: Annotated[
-        str | None, Parameter(help="Notebook server: host:port, http://host:port/base/ or unix:/path.")
-    ] = None,
-    ip: Annotated[str | None, Parameter(help="Address to listen on; * for all. Default: 127.0.0.1.")] = None,
-    port: Annotated[int | None, Parameter(help="Port to listen on. Default: 8443.")] = None,
-    workers: Annotated[str | None, Parameter(help="Worker processes, or auto. Default: 1.")] = None,
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"] | None, Parameter(help="Least level of messages on stderr.")
-    ] = None,
-    allow_open_upstream: Annotated[
-        bool | None, Parameter(help="Accept an upstream that asks for no credential of its own.")
-    ] = None,
-    upstream_token_file: Annotated[str | None, Parameter(help="File (0600) with the notebook server's token.")] = None,
-    cert: Annotated[
-        str | None,
-        Parameter(group=_TLS, help="PEM file with the certificate chain, and the key unless --key is given."),
-    ] = None,
-    key: Annotated[str | None, Parameter(group=_TLS, help="PEM file with the private key.")] = None,
-    data_dir: DataDir = None,
-    config: Config = None,
+    *, upstream: UpstreamFlags = UpstreamFlags(), flags: ServeFlags = ServeFlags(), where: Where = Where()
 ) -> int:
-    """Serve: a login, TLS, rules and an audit trail in front of a notebook server on this machine.
+    """Put a login, TLS, rules and an audit trail in front of the notebook servers of this machine.
 
-    Without --cert a self-signed certificate is made and kept. Make a user first: nbgate user add NAME.
+    Without --upstream the running notebook servers of this user are found, and those that start later. Without --cert
+    a certificate is made and kept.
+
+      nbgate                            guard what runs
+      nbgate launch                     start JupyterLab and guard it
+      nbgate --upstream localhost:8888 --cert mycert.pem --ip '*'
     """
     from nbgate.cli.serve import run_gateway
-    from nbgate.config_file import make_source
 
-    flags: dict[str, str | int | bool | None] = {
-        "upstream": upstream,
-        "ip": ip,
-        "port": port,
-        "workers": int(workers) if workers and workers.isdecimal() else workers,
-        "log_level": log_level,
-        "allow_open_upstream": allow_open_upstream,
-        "upstream_token_file": upstream_token_file,
-        "cert": cert,
-        "key": key,
-        "data_dir": data_dir,
-    }
-    return run_gateway(make_source(config or "", flags, os.environ))
-
-
-_USER_COMMANDS = {
-    "add": "Make an account.",
-    "list": "Say who has an account.",
-    "passwd": "Set a new password; ends the person's sessions.",
-    "disable": "Let a person in no more; ends their sessions.",
-    "enable": "Let a disabled person in again.",
-    "remove": "Remove an account; ends the person's sessions.",
-}
+    return run_gateway(source_of(where, flags_of(upstream, flags)))
 
 
 def make_app() -> App:
     """Return all commands."""
-    app = App(name="nbgate", version=f"nbgate {__version__}", help_format="plaintext")
+    app = App(name="nbgate", version=f"nbgate {__version__}", help_flags=(), help=inspect.getdoc(serve))
     app.default(serve)
-    user = App(name="user", help="Add, change and remove the accounts of this gateway.")
-    app.command(user)
-    for name, text in _USER_COMMANDS.items():
-        user.command(f"nbgate.cli.user:{name}_user", name=name, help=text)
-    app.command(
-        "nbgate.cli.status:show_status",
-        name="status",
-        help="Say what runs, who is confined, how upstream and audit are.",
-    )
-    app.command("nbgate.cli.reload:reload_gateway", name="reload", help="Test the configuration and put it into force.")
+    apps = {"": app}
+    for words, text, function, _ in COMMANDS:
+        parent, _, name = words.rpartition(" ")
+        if function:
+            apps[parent].command(f"nbgate.cli.{function}", name=name, help=text)
+        else:
+            apps[words] = App(name=name, help=text)
+            apps[parent].command(apps[words])
     return app
 
 
@@ -100,36 +157,12 @@ def run_command(words: list[str]) -> int:
         StartError: They name none (2).
         NbgateError: The command could not do its work.
     """
+    app = make_app()
+    if (page := maybe_help(app, words)) is not None:
+        print(render(page, shutil.get_terminal_size().columns))
+        return ExitCode.DONE
     try:
-        code = make_app()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise _usage_error(error, words) from None
+        raise usage_error(error, words) from None
     return code if isinstance(code, int) else ExitCode.DONE
-
-
-def _usage_error(error: CycloptsError, words: list[str]) -> StartError:
-    if isinstance(error, UnusedCliTokensError):
-        return _unused(error, words)
-    text, _, meant = str(error).partition(" Did you mean ")
-    hint = f"did you mean {meant.partition('?')[0]}?" if meant else "nbgate --help shows what there is"
-    return StartError(text[:1].lower() + text[1:].rstrip("."), hint=hint, exit_code=ExitCode.USAGE)
-
-
-def _unused(error: UnusedCliTokensError, words: list[str]) -> StartError:
-    """Never repeats what follows a user's name: it may be a password."""
-    if words[:1] == ["user"]:
-        return StartError(
-            "too many arguments",
-            hint="a password is no argument: it is asked for, or read with --password-stdin",
-            exit_code=ExitCode.USAGE,
-        )
-    word = (error.unused_tokens or [""])[0]
-    if word in _COMMANDS:
-        return StartError(
-            f"the command comes before its flags: {word}",
-            hint=f"did you mean nbgate {word} ...?",
-            exit_code=ExitCode.USAGE,
-        )
-    close = get_close_matches(word, _COMMANDS, n=1)
-    hint = f"did you mean nbgate {close[0]}?" if close else "nbgate --help shows what there is"
-    return StartError(f"unknown command: {word}", hint=hint, exit_code=ExitCode.USAGE)

@@ -1,17 +1,28 @@
 """`nbgate reload`: have the running gateway read its configuration, certificate and rules again."""
 
 from pathlib import Path
+from typing import Any
 
 from nbgate.cli.gateway import ask_running, load_for
 from nbgate.cli.output import say
-from nbgate.cli.parser import Config, DataDir
+from nbgate.cli.parser import Where
 
 
-def reload_gateway(*, data_dir: DataDir = None, config: Config = None) -> int:
+def reload_gateway(*, where: Where = Where()) -> int:
     """Read configuration, certificate and rules again; a mistake in them changes nothing and is told."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     done = ask_running(Path(loaded.config.data_dir), "POST", "/reload")
     say(f"nbgate: configuration {done['version']} is in force")
-    if done["needs_restart"]:
-        say(f"  hint: a restart is needed for: {', '.join(done['needs_restart'])}")
+    _tell_changes(done)
+    if "setup_link" in done:
+        say(f"nbgate: no user yet: a new link that makes the first account is in {done['setup_link']}")
     return 0
+
+
+def _tell_changes(done: dict[str, Any]) -> None:
+    waiting = done["needs_restart"]
+    for change in done["changed"]:
+        waits = not {change["option"], change["option"].partition(".")[0]}.isdisjoint(waiting)
+        say(f"  {change['option']}: {change['old']} -> {change['new']}{', after a restart' if waits else ''}")
+    if waiting:
+        say(f"  hint: a restart is needed for: {', '.join(waiting)}")

@@ -5,23 +5,33 @@ Makes no file and reads no key: the keeper does, as a process of its own.
 
 import contextlib
 import os
+import random
 import resource
+import socket
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 import nbgate
+from nbgate.cli.browser import open_browser, wants_browser
+from nbgate.cli.first_run import ask_for_first_user
 from nbgate.cli.output import say
-from nbgate.config.document import DEFAULT, Loaded, Source, flag_of, require_upstream
+from nbgate.config.document import DEFAULT, Loaded, Source
+from nbgate.config.options import flag_of
 from nbgate.config_file import load_config
 from nbgate.edge.confine import own_folders
 from nbgate.errors import ExitCode, StartError
 from nbgate.supervisor.family import Plan
 from nbgate.supervisor.loop import Supervisor
-from nbgate.supervisor.sockets import bind_sockets
+from nbgate.supervisor.notify import Notifier
+from nbgate.supervisor.sockets import bind_sockets, is_loopback
 
 MAX_OPEN_FILES = 1 << 18
+MAX_PORT = 65535
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
+_OF_THE_SUPERVISOR = (NOTIFY_SOCKET, "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
 def run_gateway(source: Source) -> int:
@@ -32,16 +42,58 @@ def run_gateway(source: Source) -> int:
         StartError: The address cannot be listened on, or the data folder is where workers may read.
     """
     loaded = load_config(source)
-    require_upstream(loaded)
     require_apart(Path(loaded.config.data_dir))
     prepare_process()
+    sockets = bind(loaded)
+    code = ask_for_first_user(loaded)
+    if code != ExitCode.DONE:
+        return code
+    is_terminal = sys.stdin is not None and sys.stdin.isatty()
+    has_browser = wants_browser(loaded.config.browser, os.environ, is_terminal=is_terminal)
+    return Supervisor(
+        make_plan(source, loaded),
+        sockets,
+        say=say,
+        notify=Notifier(os.environ.get(NOTIFY_SOCKET, "")),
+        on_listening=open_browser if has_browser else lambda _url: None,
+    ).run()
+
+
+def bind(loaded: Loaded) -> list[socket.socket]:
+    """Return the bound sockets to listen on.
+
+    Where nobody chose the port and only this machine is served, another one does as well; anywhere else an occupied
+    port is an error: a gateway that moves silently leaves its port to whoever took it.
+
+    Raises:
+        StartError: The address is none of ours, or no port is free.
+    """
+    config = loaded.config
     is_typed = loaded.origins["ip"] in {DEFAULT, flag_of("ip")}
-    sockets = bind_sockets(
-        loaded.config.ip,
-        loaded.config.port,
-        mistyped=ExitCode.USAGE if is_typed else ExitCode.CONFIGURATION,
-    )
-    return Supervisor(make_plan(source, loaded), sockets, say=say).run()
+    mistyped = ExitCode.USAGE if is_typed else ExitCode.CONFIGURATION
+    may_move = loaded.origins["port"] == DEFAULT and is_loopback(config.ip)
+    ports = ports_to_try(config.port, config.port_retries if may_move else 0, random.randint)
+    port = next(ports)
+    while True:
+        try:
+            return bind_sockets(config.ip, port, mistyped=mistyped)
+        except StartError as error:
+            following = next(ports, None)
+            if error.exit_code != ExitCode.TRY_AGAIN or following is None:
+                raise
+            say(f"nbgate: port {port} is in use, trying {following}")
+            port = following
+
+
+def ports_to_try(first: int, retries: int, randint: Callable[[int, int], int]) -> Iterator[int]:
+    """Give the ports that notebook servers try too: five in a row, then random ones not far away.
+
+    Source: `random_ports` of jupyter_server.
+    """
+    count = retries + 1
+    yield from range(first, min(first + min(5, count), MAX_PORT + 1))
+    for _ in range(count - 5):
+        yield randint(max(1, first - 2 * count), min(first + 2 * count, MAX_PORT))
 
 
 def make_plan(source: Source, loaded: Loaded) -> Plan:
@@ -61,8 +113,10 @@ def child_environment(environ: dict[str, str], home: Path) -> dict[str, str]:
     """Return the children's environment: they import nbgate from where this process did.
 
     They run with -P, because `python -m` would also import from the current folder, which may hold anybody's files.
-    Only a checkout needs its folder named; an installed package is found by itself.
+    Only a checkout needs its folder named; an installed package is found by itself. The service manager's socket is
+    the supervisor's alone.
     """
+    environ = {name: value for name, value in environ.items() if name not in _OF_THE_SUPERVISOR}
     if home.name in {"site-packages", "dist-packages"}:
         return environ
     others = environ.get("PYTHONPATH", "")

@@ -1,20 +1,19 @@
 """`nbgate status`: how the running gateway is."""
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from nbgate.cli.gateway import ask_running, load_for
-from nbgate.cli.output import print_table
-from nbgate.cli.parser import Config, DataDir
+from nbgate.cli.output import clean, print_json, print_table
+from nbgate.cli.parser import Format, Where
 
 
-def show_status(*, format: Literal["table", "json"] = "table", data_dir: DataDir = None, config: Config = None) -> int:  # noqa: A002 - the flag's name
-    """Show processes, upstream, sessions and audit of the running gateway."""
-    loaded = load_for(data_dir, config)
+def show_status(*, format: Format = "table", where: Where = Where()) -> int:  # noqa: A002 - the flag's name
+    """Show the notebook servers, processes, sessions and audit of the running gateway."""
+    loaded = load_for(where)
     status = ask_running(Path(loaded.config.data_dir), "GET", "/status")
     if format == "json":
-        print(json.dumps(status, indent=2))
+        print_json(status)
     else:
         _print_status(status)
     return 0
@@ -32,9 +31,10 @@ def _print_status(status: dict[str, Any]) -> None:
             ("users", status["users"]),
             ("sessions", status["sessions"]),
             ("audit", f"{written}, next record {audit['next_seq']} in {audit['segment']}"),
-            *(("upstream", _upstream(upstream)) for upstream in status["upstreams"]),
         ],
     )
+    print()
+    _print_upstreams(status)
     print()
     print_table(
         ("process", "pid", "restarts", "started", "connections", "websockets", "requests", "confined by the kernel"),
@@ -42,9 +42,22 @@ def _print_status(status: dict[str, Any]) -> None:
     )
 
 
-def _upstream(upstream: dict[str, Any]) -> str:
-    hint = f": {upstream['hint']}" if upstream["hint"] else ""
-    return f"{upstream['address']} is {upstream['condition']} since {upstream['since']}{hint}"
+def _print_upstreams(status: dict[str, Any]) -> None:
+    upstreams = status["upstreams"]
+    if upstreams:
+        heads = ("upstream", "is", "base URL", "mounted at", "condition", "since")
+        print_table(heads, [_upstream(upstream) for upstream in upstreams])
+    else:
+        print("upstream: no notebook server is running; one that starts is found by itself")
+    for upstream in upstreams:
+        if upstream["hint"]:
+            print(f"  hint: {clean(upstream['address'])}: {clean(upstream['hint'])}")
+
+
+def _upstream(upstream: dict[str, Any]) -> tuple[object, ...]:
+    mounted_at = upstream["mounted_at"] or "nowhere"
+    names = (upstream["address"], upstream["product"], upstream["base_url"], mounted_at)
+    return (*names, upstream["condition"], upstream["since"])
 
 
 def _process(process: dict[str, Any]) -> tuple[object, ...]:

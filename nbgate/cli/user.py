@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from cyclopts import Parameter
@@ -13,32 +13,44 @@ from cyclopts import Parameter
 from nbgate.cli.control import ask, maybe_connect
 from nbgate.cli.gateway import load_for
 from nbgate.cli.output import print_table, say
-from nbgate.cli.parser import Config, DataDir
-from nbgate.cli.passwords import read_password
+from nbgate.cli.parser import Format, Where
+from nbgate.cli.passwords import read_hash, read_password
 from nbgate.config.document import Loaded
 from nbgate.errors import ExitCode, StartError
 from nbgate.keeper.users import Accounts, Changed
 
 Name = Annotated[str, Parameter(help="User name: letters, digits, dot, underscore, hyphen, @.")]
 PasswordStdin = Annotated[bool, Parameter(negative=(), help="Read the password from standard input.")]
+HashStdin = Annotated[
+    bool,
+    Parameter(negative=(), help="Read the password's argon2id hash from standard input: from nbgate import passwd."),
+]
 Offline = Callable[[Accounts], Awaitable[Any]]
 
 
 def add_user(
-    name: Name, /, *, password_stdin: PasswordStdin = False, data_dir: DataDir = None, config: Config = None
+    name: Name, /, *, password_stdin: PasswordStdin = False, hash_stdin: HashStdin = False, where: Where = Where()
 ) -> int:
     """Add an account."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
+    if hash_stdin:
+        if password_stdin:
+            raise StartError(
+                "standard input is either a password or its hash",
+                hint="--password-stdin or --hash-stdin, not both",
+                exit_code=ExitCode.USAGE,
+            )
+        prepared = read_hash()
+        body = {"name": name, "password_hash": prepared}
+        return _change(loaded, "POST", "/users", body, lambda accounts: accounts.add_prepared(name, prepared, _actor()))
     password = read_password(from_stdin=password_stdin)
     body = {"name": name, "password": password}
     return _change(loaded, "POST", "/users", body, lambda accounts: accounts.add(name, password, _actor()))
 
 
-def passwd_user(
-    name: Name, /, *, password_stdin: PasswordStdin = False, data_dir: DataDir = None, config: Config = None
-) -> int:
+def passwd_user(name: Name, /, *, password_stdin: PasswordStdin = False, where: Where = Where()) -> int:
     """Set a new password, and end the person's sessions."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     password = read_password(from_stdin=password_stdin)
     path = f"{_path(name)}/passwd"
     return _change(
@@ -46,27 +58,27 @@ def passwd_user(
     )
 
 
-def disable_user(name: Name, /, *, data_dir: DataDir = None, config: Config = None) -> int:
+def disable_user(name: Name, /, *, where: Where = Where()) -> int:
     """Bar a person from logging in, and end their sessions."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     return _change(loaded, "POST", f"{_path(name)}/disable", None, lambda accounts: accounts.disable(name, _actor()))
 
 
-def enable_user(name: Name, /, *, data_dir: DataDir = None, config: Config = None) -> int:
+def enable_user(name: Name, /, *, where: Where = Where()) -> int:
     """Let a person log in again."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     return _change(loaded, "POST", f"{_path(name)}/enable", None, lambda accounts: accounts.enable(name, _actor()))
 
 
-def remove_user(name: Name, /, *, data_dir: DataDir = None, config: Config = None) -> int:
+def remove_user(name: Name, /, *, where: Where = Where()) -> int:
     """Remove an account, and end its sessions."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     return _change(loaded, "DELETE", _path(name), None, lambda accounts: accounts.remove(name, _actor()))
 
 
-def list_user(*, format: Literal["table", "json"] = "table", data_dir: DataDir = None, config: Config = None) -> int:  # noqa: A002 - the flag's name
+def list_user(*, format: Format = "table", where: Where = Where()) -> int:  # noqa: A002 - the flag's name
     """Show all accounts."""
-    loaded = load_for(data_dir, config)
+    loaded = load_for(where)
     users = _ask(loaded, "GET", "/users", None, _listed)["users"]
     if format == "json":
         print(json.dumps(users, indent=2))

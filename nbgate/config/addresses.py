@@ -1,15 +1,17 @@
-"""The two addresses a person types: where the notebook server is, and where nbgate listens.
+"""The addresses a person types: where the notebook servers are, and where nbgate listens.
 
 Pure and without names to resolve: only what can be judged by looking at it.
 """
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from nbgate.model.route import Upstream
 
+AUTO = "auto"
 LISTEN_WORDS = ("localhost", "*")
 _LOCALHOST = "127.0.0.1"
 _USUAL_IPS = (*LISTEN_WORDS, "127.0.0.1", "0.0.0.0", "::1", "::")
@@ -47,6 +49,27 @@ def parse_upstream(text: str) -> tuple[Upstream, str]:
             f"write http://{_shown(host)}:{port}/; its token is found by itself",
         )
     return Upstream(host=host, port=port), _parse_base(parts.path)
+
+
+def parse_upstreams(texts: Sequence[str]) -> tuple[tuple[Upstream, str], ...]:
+    """Return each upstream with its base URL; none when the running servers are to be found (`auto`, or nothing).
+
+    Raises:
+        AddressError: One is no address, or two can never be told apart by the path of a request.
+    """
+    if AUTO in texts and len(texts) > 1:
+        raise AddressError("auto finds the running servers: it stands alone", "name all upstreams, or none")
+    named = tuple(parse_upstream(text) for text in texts if text != AUTO)
+    for position, (upstream, base) in enumerate(named):
+        for other, other_base in named[:position]:
+            if upstream == other:
+                raise AddressError(f"{texts[position]} is named twice", "name each notebook server once")
+            if base == other_base != "/":  # "/" is what everybody types: the server knows its own base better
+                raise AddressError(
+                    f"two upstreams have the same base URL {base}",
+                    "give each notebook server one of its own, for example --ServerApp.base_url=/ada/",
+                )
+    return named
 
 
 def _unix(path: str) -> tuple[Upstream, str]:

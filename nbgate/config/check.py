@@ -3,14 +3,17 @@
 Pure. Knows keys and types, not where a value came from.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstreams
+from nbgate.config.kinds import documentation, in_words, shown, value_of
 from nbgate.config.lines import dotted
 from nbgate.config.schema import Config
 
@@ -30,7 +33,8 @@ def option_types() -> Mapping[str, Any]:
 
 
 @cache
-def _tables() -> frozenset[str]:
+def tables() -> frozenset[str]:
+    """Return the names of the tables that options stand in."""
     return frozenset(key.rpartition(".")[0] for key in option_types()) - {""}
 
 
@@ -46,7 +50,7 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
     """Go through the values of nested tables with their dotted keys; an unknown table is a value."""
     for name, value in table.items():
         key = dotted(prefix, name)
-        if isinstance(value, Mapping) and key in _tables():
+        if isinstance(value, Mapping) and key in tables():
             yield from flatten(value, f"{key}.")
         else:
             yield key, value
@@ -54,28 +58,55 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def judge_option(key: str, value: Any) -> Finding | None:
     """Say what is wrong with one value; None when nothing is."""
-    if key in _tables():
+    if key in tables():
         return Finding(key, "this is a table", f"write [{key}] and its options below it")
     kind = option_types().get(key)
     if kind is None:
-        return Finding(key, "unknown option", _meant(key))
+        return Finding(key, "unknown option", meant(key))
+    if not _fits(kind, value):
+        return Finding(key, f"{shown(value)} is not {in_words(kind)}", _instead(key, kind, value))
     try:
-        msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        return Finding(key, text[:1].lower() + text[1:], _what_it_is(kind))
+        if key == "upstream":
+            parse_upstreams(value)
+        elif key == "ip":
+            parse_listen_ip(value)
+    except AddressError as error:
+        return Finding(key, str(error), error.hint)
     return None
 
 
-def _what_it_is(kind: Any) -> str:
-    """Return the option's own documentation, as a hint."""
-    (described,) = (note.description for note in get_args(kind)[1:] if isinstance(note, Meta) and note.description)
-    return f"{described[:1].lower()}{described[1:].rstrip('.')}"
+def judge_whole(config: Config) -> Iterator[Finding]:
+    """Say what is wrong with values that are each right by themselves."""
+    if config.key and not config.cert:
+        yield Finding("key", "a key without a certificate", "name its certificate too: cert in the file, or --cert")
 
 
-def _meant(key: str) -> str:
+def meant(key: str) -> str:
     """Guess which option was meant: the same name in another table, or one that is spelled alike."""
+    close = guess(key)
+    return f"did you mean {close!r}?" if close else "nbgate config default lists all options"
+
+
+def guess(key: str) -> str:
+    """Return the option or table that was probably meant by `key`, or ""."""
     name = key.rpartition(".")[2].replace("-", "_")
     elsewhere = [known for known in option_types() if known.rpartition(".")[2] == name]
-    close = elsewhere or get_close_matches(key.replace("-", "_"), [*option_types(), *_tables()], n=1)
-    return f"did you mean {close[0]!r}?" if close else "docs/reference/configuration.md lists all options"
+    close = elsewhere or get_close_matches(key.replace("-", "_"), [*option_types(), *tables()], n=1)
+    return close[0] if close else ""
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    try:
+        msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _instead(key: str, kind: Any, value: Any) -> str:
+    """Return what to write: the same without its quotes where that is all, else the option's own documentation."""
+    unquoted = value_of(kind, value) if isinstance(value, str) else value
+    if unquoted != value and _fits(kind, unquoted):
+        return f"without quotes: {key.rpartition('.')[2]} = {shown(unquoted)}"
+    text = documentation(kind)
+    return f"{text[:1].lower()}{text[1:].rstrip('.')}"

@@ -1,36 +1,40 @@
-"""Put the configuration together: flags over environment over file over default, each value with its origin.
+"""Put the configuration together: flags over environment over profile over file over default, each with its origin.
 
-Pure: the file's text and the environment's values are handed in (`nbgate.config_file` reads them).
+Pure: the files' texts and the environment's values are handed in (`nbgate.config_file` reads them).
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstream
-from nbgate.config.check import Finding, flatten, judge_option, option_types
+from nbgate.config.addresses import AUTO, parse_listen_ip
+from nbgate.config.check import Finding, flatten, judge_option, judge_whole, option_types
+from nbgate.config.folders import absolute, default_data_dir, profile_data_dir
+from nbgate.config.kinds import value_of
 from nbgate.config.lines import lines_of
+from nbgate.config.options import ENVIRONMENT_PREFIX, all_options, flag_of
 from nbgate.config.schema import Config
 from nbgate.errors import ConfigError, ExitCode, Problem
 
 DEFAULT = "default"
-ENVIRONMENT = {"NBGATE_DATA_DIR": "data_dir"}
-SYSTEM_DATA_DIR = "/var/lib/nbgate"
-_PATHS = ("cert", "key", "data_dir", "upstream_token_file")
+PATHS = ("cert", "key", "data_dir", "upstream_password_file", "upstream_token_file")
 _POSITION = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
+_OF_KUBERNETES = re.compile(r"NBGATE_(SERVICE|PORT)_")
 
 
 class Source(Struct, frozen=True, kw_only=True):
     """Where a configuration comes from; JSON, so that the keeper can load it again.
 
     Attributes:
-        config: Path of the TOML file, "" for none.
+        config: Path of the TOML file, "" for the default one, if it is there.
         named_by: What named that file, `--config` or `NBGATE_CONFIG`.
+        profile: Name of the profile, "" for none.
         flags: Options given on the command line, by their names in the schema.
         environ: The variables of the environment that matter (see `nbgate.config_file`).
         folder: The current folder, absolute; relative paths of flags and variables begin there.
@@ -39,24 +43,39 @@ class Source(Struct, frozen=True, kw_only=True):
 
     config: str = ""
     named_by: str = "--config"
-    flags: dict[str, str | int | bool] = {}
+    profile: str = ""
+    flags: dict[str, str | int | bool | list[str]] = {}
     environ: dict[str, str] = {}
     folder: str = "/"
     is_root: bool = False
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A configuration file that was read.
+
+    Attributes:
+        path: As it was named.
+        text: Its content.
+        is_profile: It is one profile's alone; what others say is said for all profiles.
+    """
+
+    path: str
+    text: str
+    is_profile: bool = False
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
     """A configuration that holds together.
 
     Attributes:
-        config: All values; paths are absolute, `data_dir` is never empty.
+        config: All values; paths are absolute, `data_dir` is never empty, `upstream` is empty for `auto`.
         origins: For every option `default`, the flag, the variable, or `FILE:LINE`.
-        path: The file it came from, "" for none.
+        files: The files it came from, the strongest last.
     """
 
     config: Config
     origins: dict[str, str]
-    path: str = ""
+    files: tuple[str, ...] = ()
 
 
 class _Value(Struct, frozen=True):
@@ -64,83 +83,108 @@ class _Value(Struct, frozen=True):
     origin: str
     folder: str  # where its relative paths begin
     is_flag: bool = False
+    is_named: bool = False  # the origin alone says which option it is
+    is_shared: bool = False  # said for all profiles
 
 
-def flag_of(key: str) -> str:
-    """Return the flag that sets the option `key`, for example `--data-dir`."""
-    return f"--{key.replace('_', '-')}"
-
-
-def build_config(source: Source, text: str = "") -> Loaded:
+def build_config(source: Source, *files: File) -> Loaded:
     """Return the configuration.
 
     Args:
-        source: Flags, environment, and the path of the file.
-        text: The content of the file.
+        source: Flags and environment.
+        files: The configuration files, the strongest last.
 
     Raises:
         ConfigError: All that is wrong, each with its place and a hint; exit code 2 when only flags are wrong, else 78.
     """
-    values = _file_values(source, text) | _environment_values(source) | _flag_values(source)
-    findings = [(value, finding) for key, value in values.items() if (finding := _judge(key, value.value))]
-    if findings:
-        flags_alone = all(value.is_flag for value, _ in findings)
+    problems: list[Problem] = []
+    values: dict[str, _Value] = {}
+    for file in files:
+        try:
+            values |= _file_values(source, file)
+        except ConfigError as error:
+            problems += error.problems
+    values |= _environment_values(source) | _flag_values(source)
+    problems += _unknown_variables(source)
+    wrong = [(value, finding) for key, value in values.items() if (finding := judge_option(key, value.value))]
+    if not problems and not wrong:
+        config = _convert(values, source)
+        wrong = [(values[finding.key], finding) for finding in judge_whole(config)]
+    if problems or wrong:
+        flags_alone = not problems and all(value.is_flag for value, _ in wrong)
         raise ConfigError(
-            tuple(_problem(value, finding) for value, finding in findings),
+            (*problems, *(_problem(value, finding) for value, finding in wrong)),
             ExitCode.USAGE if flags_alone else ExitCode.CONFIGURATION,
         )
     origins = dict.fromkeys(option_types(), DEFAULT) | {key: value.origin for key, value in values.items()}
-    return Loaded(config=_convert(values, source), origins=origins, path=source.config)
+    return Loaded(config=config, origins=origins, files=tuple(file.path for file in files))
 
 
-def _file_values(source: Source, text: str) -> dict[str, _Value]:
+def _file_values(source: Source, file: File) -> dict[str, _Value]:
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(file.text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax_problem(source.config, text, error),)) from error
+        raise ConfigError((_syntax_problem(file, error),)) from error
     values = dict(flatten(table))
-    lines = lines_of(text) if values else {}
-    folder = str(PurePath(source.folder, source.config).parent)
-    return {key: _Value(value, f"{source.config}:{lines[key]}", folder) for key, value in values.items()}
-
-
-def _syntax_problem(path: str, text: str, error: tomllib.TOMLDecodeError) -> Problem:
-    """Python 3.11 says where only in the text of the error."""
-    position = _POSITION.search(str(error))
-    line = (position and position[1]) or str(text.count("\n") + 1)
-    said = _POSITION.sub("", str(error))
-    return Problem(f"{path}:{line}", f"not TOML: {said[:1].lower()}{said[1:]}", 'values of text need quotes: ip = "*"')
-
-
-def _environment_values(source: Source) -> dict[str, _Value]:
+    if isinstance(values.get("upstream"), str):
+        values["upstream"] = [values["upstream"]]  # one may stand without brackets
+    lines = lines_of(file.text) if values else {}
+    folder = str(PurePath(source.folder, file.path).parent)
     return {
-        key: _Value(source.environ[name], name, source.folder)
-        for name, key in ENVIRONMENT.items()
-        if source.environ.get(name)
+        key: _Value(value, f"{file.path}:{lines[key]}", folder, is_shared=not file.is_profile)
+        for key, value in values.items()
     }
 
 
+def _syntax_problem(file: File, error: tomllib.TOMLDecodeError) -> Problem:
+    """Python 3.11 says where only in the text of the error."""
+    position = _POSITION.search(str(error))
+    line = (position and position[1]) or str(file.text.count("\n") + 1)
+    said = _POSITION.sub("", str(error))
+    return Problem(
+        f"{file.path}:{line}", f"not TOML: {said[:1].lower()}{said[1:]}", 'values of text need quotes: ip = "*"'
+    )
+
+
+def _environment_values(source: Source) -> dict[str, _Value]:
+    """An empty variable is one that is not set."""
+    return {
+        key: _Value(_from_text(key, text), option.variable, source.folder, is_named=True)
+        for key, option in all_options().items()
+        if (text := source.environ.get(option.variable))
+    }
+
+
+def _unknown_variables(source: Source) -> Iterator[Problem]:
+    known = {option.variable for option in all_options().values()}
+    for name in source.environ:
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known:
+            yield Problem(name, "unknown variable", _variable_hint(name, known))
+
+
+def _variable_hint(name: str, known: set[str]) -> str:
+    if _OF_KUBERNETES.match(name):
+        return "Kubernetes sets it for a service of this name: write enableServiceLinks: false in the pod"
+    endings = sorted(variable.removeprefix(ENVIRONMENT_PREFIX) for variable in known)
+    close = get_close_matches(name.removeprefix(ENVIRONMENT_PREFIX), endings, n=1)
+    if close:
+        return f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?"
+    return f"nbgate config default lists all options; or: unset {name}"
+
+
 def _flag_values(source: Source) -> dict[str, _Value]:
-    return {key: _Value(value, flag_of(key), source.folder, is_flag=True) for key, value in source.flags.items()}
+    return {
+        key: _Value(_from_text(key, value), flag_of(key), source.folder, is_flag=True, is_named=True)
+        for key, value in source.flags.items()
+    }
 
 
-def _judge(key: str, value: Any) -> Finding | None:
-    finding = judge_option(key, value)
-    if finding is None:
-        try:
-            if key == "upstream" and value:
-                parse_upstream(value)
-            elif key == "ip":
-                parse_listen_ip(value)
-        except AddressError as error:
-            return Finding(key, str(error), error.hint)
-    return finding
+def _from_text(key: str, value: Any) -> Any:
+    return value_of(option_types()[key], value) if isinstance(value, str) else value
 
 
 def _problem(value: _Value, finding: Finding) -> Problem:
-    if value.is_flag:
-        return Problem(value.origin, finding.text, finding.hint)
-    return Problem(value.origin, f"{finding.key}: {finding.text}", finding.hint)
+    return Problem(value.origin, finding.text if value.is_named else f"{finding.key}: {finding.text}", finding.hint)
 
 
 def _convert(values: Mapping[str, _Value], source: Source) -> Config:
@@ -150,47 +194,20 @@ def _convert(values: Mapping[str, _Value], source: Source) -> Config:
         table = nested
         for part in tables:
             table = table.setdefault(part, {})
-        is_path = key in _PATHS and value.value != ""
-        table[name] = _absolute(value.value, value.folder, source) if is_path else value.value
-    if not nested.get("data_dir"):
-        nested["data_dir"] = default_data_dir(source)
-    if nested.get("ip"):
-        nested["ip"] = parse_listen_ip(nested["ip"])
-    return msgspec.convert(nested, Config, strict=True)
+        is_path = key in PATHS and value.value != ""
+        table[name] = absolute(value.value, value.folder, source.environ) if is_path else value.value
+    config = msgspec.convert(nested, Config, strict=True)
+    return structs.replace(
+        config,
+        upstream=() if config.upstream == (AUTO,) else config.upstream,
+        ip=parse_listen_ip(config.ip),
+        data_dir=_data_dir(config.data_dir, values.get("data_dir"), source),
+    )
 
 
-def _absolute(path: str, folder: str, source: Source) -> str:
-    """A relative path of the file begins at the file's folder, one of a flag where the command was typed."""
-    home = source.environ.get("HOME", "")
-    if home and (path == "~" or path.startswith("~/")):
-        path = home + path[1:]
-    return str(PurePath(source.folder, folder, path))
-
-
-def default_data_dir(source: Source) -> str:
-    """Return the folder for everything nbgate writes: the system's for root, else the person's state folder."""
-    if source.is_root:
-        return SYSTEM_DATA_DIR
-    state = source.environ.get("XDG_STATE_HOME", "")
-    if not state.startswith("/"):  # the XDG specification: relative ones are to be ignored
-        state = f"{source.environ.get('HOME', '')}/.local/state"
-    return str(PurePath(state, "nbgate"))
-
-
-def require_upstream(loaded: Loaded) -> None:
-    """Check what serving needs beyond what every command needs.
-
-    Raises:
-        ConfigError: There is no upstream (2 without a configuration file, else 78), or a key without its certificate.
-    """
-    problems = []
-    if not loaded.config.upstream:
-        problems.append(
-            Problem(loaded.path, "no upstream: where is the notebook server?", "nbgate --upstream localhost:8888")
-        )
-    if loaded.config.key and not loaded.config.cert:
-        problems.append(
-            Problem(loaded.origins["key"], "a key without a certificate", "give its certificate with --cert")
-        )
-    if problems:
-        raise ConfigError(tuple(problems), ExitCode.CONFIGURATION if loaded.path else ExitCode.USAGE)
+def _data_dir(given: str, value: _Value | None, source: Source) -> str:
+    """A profile has a data folder of its own, unless it, a variable or a flag names one."""
+    path = given or default_data_dir(source.environ, is_root=source.is_root)
+    if source.profile and (not given or value is None or value.is_shared):
+        return profile_data_dir(path, source.profile)
+    return path

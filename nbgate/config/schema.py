@@ -75,12 +75,26 @@ class Probe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
-    upstream: Annotated[str, Meta(description="Notebook server: host:port, http://host:port/base/ or unix:/path.")] = ""
-    cert: Annotated[str, Meta(description="PEM file with the certificate chain, and the key unless key is set.")] = ""
-    key: Annotated[str, Meta(description="PEM file with the private key.")] = ""
+    upstream: Annotated[
+        tuple[str, ...],
+        Meta(description="Notebook servers, host:port, http://host:port/base/ or unix:/path; none or auto: what runs."),
+    ] = ()
+    cert: Annotated[
+        str, Meta(description="PEM file with the certificate chain, and the key unless key is set; empty: one is made.")
+    ] = ""
+    key: Annotated[str, Meta(description="PEM file with the private key; empty: it stands in the file of cert.")] = ""
     ip: Annotated[str, Meta(description="Address to listen on; * for all.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")] = 8443
-    data_dir: Annotated[str, Meta(description="Folder for everything nbgate writes.")] = ""
+    port_retries: Annotated[
+        int,
+        Meta(ge=0, le=1000, description="Other ports tried where the default one is occupied; only on loopback."),
+    ] = 50
+    data_dir: Annotated[
+        str,
+        Meta(
+            description="Folder for everything nbgate writes; empty: ~/.local/state/nbgate, for root /var/lib/nbgate."
+        ),
+    ] = ""
     workers: Annotated[
         Annotated[int, Meta(ge=1, le=256)] | Literal["auto"],
         Meta(description="Worker processes, or auto for one per core."),
@@ -91,7 +105,21 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow_open_upstream: Annotated[
         bool, Meta(description="Accept an upstream that asks for no credential of its own.")
     ] = False
-    upstream_token_file: Annotated[str, Meta(description="File (0600) with the notebook server's token.")] = ""
+    upstream_token_file: Annotated[
+        str, Meta(description="File (0600) with the notebook server's token; empty: the one in its runtime file.")
+    ] = ""
+    upstream_password_file: Annotated[str, Meta(description="File (0600) with the notebook server's password.")] = ""
+    upstream_user: Annotated[
+        str,
+        Meta(description="User whose processes may be the upstream, * for any; empty: the one nbgate runs as."),
+    ] = ""
+    banner: Annotated[
+        bool, Meta(description="Add nbgate's script to notebook pages: it says when something blocks websockets.")
+    ] = True
+    browser: Annotated[
+        Literal["auto"] | bool,
+        Meta(description="Open the browser at start; auto: on a terminal of a graphical session of this machine."),
+    ] = "auto"
     sessions: Sessions = Sessions()
     login: Login = Login()
     limits: Limits = Limits()

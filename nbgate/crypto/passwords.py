@@ -4,7 +4,8 @@ Pure and slow on purpose: a call takes the memory and the time its parameters sa
 no randomness, knows no user, and never answers with a bool.
 """
 
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +21,17 @@ MAX_PASSWORD_BYTES: Final = 1024
 SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
 MAX_MEMORY_KIB: Final = 1 << 20  # a stored hash that asks for more would be a way to stop the keeper
+
+# What a hash that was made elsewhere may ask for: a login with the dearest takes about two seconds.
+MAX_PREPARED_MEMORY_KIB: Final = 1 << 18
+MAX_PREPARED_WORK_KIB: Final = 1 << 21  # memory x passes
+MAX_PREPARED_LANES: Final = 16
+_OF_JUPYTER: Final = "argon2:"
+_PREPARED: Final = re.compile(
+    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,9}),t=([1-9][0-9]{0,9}),p=([1-9][0-9]{0,4})"
+    r"\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})",  # 8 to 64 bytes of salt, 16 to 64 of digest
+    re.ASCII,
+)
 
 
 class HashParameters(Struct, frozen=True, kw_only=True):
@@ -120,6 +132,43 @@ def verify_password(stored: str, offered: str) -> None:
         raise CredentialRejected from None
     except argon2.exceptions.VerificationError as error:
         raise StoreError("a password could not be checked", hint="is there enough memory?") from error
+
+
+def parse_prepared_hash(text: str) -> str:
+    """Return the argon2id string that `text` is, checked to be one that may be stored.
+
+    Args:
+        text: `$argon2id$v=19$m=...`, as `nbgate.passwd()` makes it, or with Jupyter's `argon2:` before it.
+
+    Raises:
+        InputRefused: It is something else, or checking a password against it would cost too much.
+    """
+    stored = text.strip().removeprefix(_OF_JUPYTER)
+    found = _PREPARED.fullmatch(stored)
+    if found is None or not all(map(_is_canonical, found.group(4, 5))):
+        raise InputRefused(
+            "this is no argon2id hash", hint="make one: python -c 'from nbgate import passwd; print(passwd())'"
+        )
+    memory_kib, time_cost, lanes = map(int, found.group(1, 2, 3))
+    if lanes > MAX_PREPARED_LANES or memory_kib < 8 * lanes:  # RFC 9106 section 3.1: at least 8 KiB a lane
+        raise InputRefused(
+            f"this hash has {lanes} lanes in {memory_kib} KiB",
+            hint=f"at most {MAX_PREPARED_LANES} lanes, each of at least 8 KiB",
+        )
+    if memory_kib > MAX_PREPARED_MEMORY_KIB or memory_kib * time_cost > MAX_PREPARED_WORK_KIB:
+        raise InputRefused(
+            f"this hash costs too much to check: {memory_kib} KiB, {time_cost} times",
+            hint=f"at most {MAX_PREPARED_MEMORY_KIB} KiB, and {MAX_PREPARED_WORK_KIB} KiB with all times together",
+        )
+    return stored
+
+
+def _is_canonical(text: str) -> bool:
+    """Say whether `text` is base64 without padding as argon2 reads it: no bit is left over."""
+    try:
+        return b64encode(b64decode(text + "=" * (-len(text) % 4))).decode().rstrip("=") == text
+    except ValueError:
+        return False
 
 
 def needs_rehash(stored: str, parameters: HashParameters) -> bool:

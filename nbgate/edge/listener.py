@@ -59,6 +59,7 @@ class Listener:
         self._gate = gate
         self._waiting: dict[socket.socket, tuple[Client, float]] = {}
         self._accepting = False
+        self._stopped = False
 
     @property
     def is_accepting(self) -> bool:
@@ -79,11 +80,24 @@ class Listener:
 
     def stop(self) -> None:
         """Accept no more; what is accepted goes on. The sockets belong to the supervisor and stay open there."""
-        if self._accepting:
-            self._accepting = False
-            for listening in self._sockets:
-                self._loop.remove_reader(listening.fileno())
-                listening.close()
+        self._accepting = False
+        self._stopped = True
+        self._let_go()
+
+    def replace(self, sockets: list[socket.socket]) -> None:
+        """Accept on `sockets` in place of those before, as soon as accepting begins or if it has begun."""
+        self._let_go()
+        self._sockets = sockets
+        if self._stopped:
+            self._let_go()
+        elif self._accepting:
+            self.start()
+
+    def _let_go(self) -> None:
+        for listening in self._sockets:
+            self._loop.remove_reader(listening.fileno())
+            listening.close()
+        self._sockets = []
 
     def expire(self, now: float) -> None:
         """Drop connections that have not sent their first byte in time."""
@@ -98,7 +112,7 @@ class Listener:
                 sock, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:  # out of descriptors: pause instead of spinning (THREATS F24)
+            except OSError:  # out of descriptors, or not listening any more: pause instead of spinning (THREATS F24)
                 self._loop.remove_reader(listening.fileno())
                 self._loop.call_later(0.1, self._resume, listening)
                 return
@@ -115,7 +129,7 @@ class Listener:
                 self._loop.add_reader(sock.fileno(), self._look_again, sock)
 
     def _resume(self, listening: socket.socket) -> None:
-        if self._accepting:
+        if listening in self._sockets:
             self._loop.add_reader(listening.fileno(), self._accept, listening)
 
     def _look_again(self, sock: socket.socket) -> None:

@@ -8,6 +8,7 @@ import asyncio
 
 from nbgate.config.schema import Limits
 from nbgate.edge.upstream_connection import UpstreamConnection
+from nbgate.link.listener_owner import ForeignListenerError, require_owner
 from nbgate.model.route import Upstream
 
 MAX_IDLE = 64
@@ -50,6 +51,7 @@ class Pool:
         """Return a new connection to `upstream`.
 
         Raises:
+            ForeignListenerError: Another user than allowed listens there; nothing was sent.
             OSError: Nobody listens there.
             TimeoutError: Nobody answered within `upstream_connect_seconds`.
         """
@@ -59,6 +61,12 @@ class Pool:
                 await self._loop.create_unix_connection(lambda: connection, upstream.path)
             else:
                 await self._loop.create_connection(lambda: connection, upstream.host, upstream.port)
+        if upstream.owners and connection.transport is not None:
+            try:
+                require_owner(connection.transport.get_extra_info("socket"), upstream.owners)
+            except (ForeignListenerError, OSError):
+                connection.abort()
+                raise
         return connection
 
     def expire(self, older_than: float) -> None:

@@ -25,6 +25,7 @@ from nbgate.link.messages import (
     MAX_TO_WORKER_BYTES,
     DrainAsked,
     LinkKeeper,
+    ListenHere,
     ToWorker,
     ToWorkerFromSupervisor,
     WorkerReady,
@@ -39,6 +40,7 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._arriving: list[socket.socket] = []
         confinement = confine_worker()
         self._core = WorkerCore(
             loop=self._loop,
@@ -68,6 +70,12 @@ class WorkerProcess:
             case LinkKeeper():
                 assert descriptor is not None  # noqa: S101 - the control link refuses the message without it
                 self._spawn(self._link(socket.socket(fileno=descriptor)))
+            case ListenHere(is_last=is_last):
+                assert descriptor is not None  # noqa: S101 - the same
+                self._arriving.append(socket.socket(fileno=descriptor))
+                if is_last:
+                    self._core.listen_on(self._arriving)
+                    self._arriving = []
             case DrainAsked(deadline_seconds=seconds):
                 self._spawn(self._drain(seconds))
             case _:

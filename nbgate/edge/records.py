@@ -4,16 +4,27 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from nbgate.access.paths import OWN
 from nbgate.audit.events import HttpRequest, WebsocketClose, WebsocketOpen, cut
+from nbgate.http.target import Target
 from nbgate.reasons import Reason
 from nbgate.websocket.frames import FrameTracker
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
 
+_SECRET_BELOW = frozenset({"link", "setup"})
 _ABNORMAL_CLOSE = 1006
 _BAD_REQUEST = 400
 _ORDERLY_ENDS = frozenset({None, Reason.CLIENT_GONE, Reason.DRAINING})
+
+
+def recorded_path(target: Target) -> str:
+    """Return the path as it is recorded: without what is itself a credential, however it was spelled."""
+    segments = target.segments
+    if segments[0] == OWN and len(segments) > 2 and segments[1] in _SECRET_BELOW:
+        return f"/{OWN}/{segments[1]}/…"
+    return cut(target.raw_path)
 
 
 def record_request(exchange: "Exchange", duration_seconds: float) -> None:
@@ -37,7 +48,7 @@ def request_event(exchange: "Exchange", duration_seconds: float) -> HttpRequest:
         client_port=client.port,
         method=exchange.head.method,
         host=cut(fields.host),
-        path=cut(exchange.head.target.raw_path),
+        path=recorded_path(exchange.head.target),
         status=exchange.status,
         duration_ns=int(duration_seconds * 1e9),
         request_bytes=exchange.request_bytes,
@@ -59,7 +70,7 @@ def record_open(exchange: "Exchange") -> None:
         client_ip=client.address,
         client_port=client.port,
         host=cut(head.fields.host),
-        path=cut(head.target.raw_path),
+        path=recorded_path(head.target),
         user=session.user if session is not None else UNSET,
         session=session.label if session is not None else UNSET,
         user_agent=cut(head.fields.user_agent) if head.fields.user_agent is not None else UNSET,

@@ -14,7 +14,7 @@ from nbgate.http.head import find_head_end
 from nbgate.http.response import BodyFraming, ResponseHead
 from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
 from nbgate.reasons import Reason
-from nbgate.rewrite.html import PageRewriter
+from nbgate.rewrite.html import BANNER, PageRewriter
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
@@ -121,7 +121,7 @@ class Relay:
             close=exchange.worker.draining or exchange.wants_body,
         )
         if self._head.rewrite:
-            self._page = PageRewriter(exchange.forward.state.token)
+            self._page = PageRewriter(exchange.forward.state.token, after_head=BANNER if self._head.banner else b"")
         self._body = _decoder(head)
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status

@@ -146,7 +146,8 @@ class Repeats:
         route = seen.forward.route
         if route.prefix != route.base_url:
             target = upstream_target(route, parse_target(target))
-        self._target = strip_token(target) if b"?" in target else target
+        logged_in = bool(seen.forward.state.xsrf)
+        self._target = strip_token(target, logged_in=logged_in) if b"?" in target else target
         self._path = path.decode("ascii")
         self.request_id = worker.next_request_id()
         self._started = worker.clock.monotonic()

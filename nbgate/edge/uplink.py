@@ -13,6 +13,7 @@ from nbgate.edge.relay import Relay
 from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
 from nbgate.http.framing import LAST_CHUNK, ChunkedBody, LengthBody, encode_chunk
+from nbgate.link.listener_owner import ForeignListenerError
 from nbgate.model.route import RouteKind
 from nbgate.pipeline.request import SAFE_METHODS
 from nbgate.pipeline.verdict import Forward
@@ -95,6 +96,9 @@ class Uplink:
             upstream = await exchange.worker.pool.connect(self.forward.route.upstream, exchange.policy.limits)
         except TimeoutError:
             self._connect_failed(Reason.UPSTREAM_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
+            return
+        except ForeignListenerError:
+            self._connect_failed(Reason.UPSTREAM_UID_MISMATCH, HTTPStatus.BAD_GATEWAY)
             return
         except OSError:
             self._connect_failed(Reason.UPSTREAM_REFUSED, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -141,6 +141,7 @@ class WorkerCore:
             upstreams=snapshot.upstreams,
             sealing_keys=snapshot.sealing_keys,
             audit_failing_since_unix=snapshot.audit_failing_since_unix,
+            banner=snapshot.banner,
         )
         self._tls = make_context(snapshot.tls)
         self._sessions.load(snapshot.sessions, self._clock.monotonic())
@@ -217,6 +218,10 @@ class WorkerCore:
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a handshake."""
         self._require().spawn(coroutine)
+
+    def listen_on(self, sockets: list[socket.socket]) -> None:
+        """Accept on `sockets` from now on, on none of those before; what is accepted goes on."""
+        self._listener.replace(sockets)
 
     # ending
 

@@ -19,6 +19,8 @@ _NAME = re.compile(r"(?:jpserver|nbserver)-[0-9]{1,10}\.json", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{0,512}", re.ASCII)
 _BASE_URL = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "127.0.0.1", "::1"})
+_REACHED_AT = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}
+_LOOPBACK = re.compile(r"::1|127(?:\.[0-9]{1,3}){3}", re.ASCII)
 
 
 class RuntimeFile(Struct, frozen=True, kw_only=True):
@@ -29,6 +31,7 @@ class RuntimeFile(Struct, frozen=True, kw_only=True):
         token: The server's token, "" when it tells none; goes upstream and nowhere else.
         sock: Path of its Unix socket, "" for TCP.
         secure: It speaks TLS itself.
+        hostname: The name or address it was told to listen on.
     """
 
     pid: int
@@ -37,6 +40,7 @@ class RuntimeFile(Struct, frozen=True, kw_only=True):
     token: str
     sock: str
     secure: bool
+    hostname: str = "localhost"
 
     def __repr__(self) -> str:
         return f"RuntimeFile(pid={self.pid}, port={self.port}, base_url={self.base_url!r}, token=Secret(…))"
@@ -49,6 +53,7 @@ class _Raw(Struct, kw_only=True):
     token: str = ""
     sock: str = ""
     secure: bool = False
+    hostname: str = "localhost"
 
 
 _decoder = msgspec.json.Decoder(_Raw)
@@ -68,7 +73,15 @@ def maybe_parse_runtime_file(text: str) -> RuntimeFile | None:
     base_url = raw.base_url if raw.base_url.endswith("/") else raw.base_url + "/"
     if raw.pid <= 0 or not 0 <= raw.port <= 65535 or not is_plain_base_url(base_url) or not is_plain_token(raw.token):
         return None
-    return RuntimeFile(pid=raw.pid, port=raw.port, base_url=base_url, token=raw.token, sock=raw.sock, secure=raw.secure)
+    return RuntimeFile(
+        pid=raw.pid,
+        port=raw.port,
+        base_url=base_url,
+        token=raw.token,
+        sock=raw.sock,
+        secure=raw.secure,
+        hostname=raw.hostname,
+    )
 
 
 def is_plain_token(token: str) -> bool:
@@ -91,3 +104,40 @@ def matching(files: Iterable[RuntimeFile], upstream: Upstream) -> tuple[RuntimeF
     if upstream.host not in _LOOPBACK_NAMES and not upstream.host.startswith("127."):
         return ()
     return tuple(file for file in files if not file.sock and not file.secure and file.port == upstream.port)
+
+
+def maybe_upstream(file: RuntimeFile) -> Upstream | None:
+    """Return where a server is to be reached from its own machine; None where it cannot be guarded.
+
+    That is one that speaks TLS itself, or listens on an address of the network alone: people can go round us.
+    """
+    if file.sock:
+        return Upstream(path=file.sock) if file.sock.startswith("/") and file.sock.isprintable() else None
+    host = _REACHED_AT.get(file.hostname, file.hostname)
+    if file.secure or not file.port or _LOOPBACK.fullmatch(host) is None:
+        return None
+    return Upstream(host=host, port=file.port)
+
+
+def choose_newest(
+    files: Iterable[RuntimeFile], held: frozenset[tuple[Upstream, str]] = frozenset()
+) -> tuple[dict[str, tuple[Upstream, RuntimeFile]], tuple[tuple[Upstream, str], ...]]:
+    """Return by base URL the newest server that can be guarded, and address and base URL of those passed over.
+
+    Args:
+        files: What runs, the newest first; of two files about one address the older was left behind.
+        held: Address and base URL of servers that keep their place from newer ones: somebody may be at work there.
+    """
+    running: dict[Upstream, RuntimeFile] = {}
+    for file in files:
+        upstream = maybe_upstream(file)
+        if upstream is not None:
+            running.setdefault(upstream, file)
+    chosen: dict[str, tuple[Upstream, RuntimeFile]] = {}
+    passed_over: list[tuple[Upstream, str]] = []
+    for upstream, file in sorted(running.items(), key=lambda pair: (pair[0], pair[1].base_url) not in held):
+        if file.base_url in chosen:
+            passed_over.append((upstream, file.base_url))
+        else:
+            chosen[file.base_url] = (upstream, file)
+    return chosen, tuple(passed_over)

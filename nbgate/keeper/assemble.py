@@ -22,10 +22,11 @@ from nbgate.crypto.passwords import SALT_BYTES, HashParameters, decoy_hash
 from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_start import open_audit
 from nbgate.keeper.audit_writer import AuditWriter
-from nbgate.keeper.discovery import find_servers, load_token, runtime_folders
+from nbgate.keeper.discovery import find_servers, load_password, load_token, running_servers, runtime_folders
 from nbgate.keeper.folder import held, load_key, prepare_folder
 from nbgate.keeper.keeper import Keeper, KeeperParts
-from nbgate.keeper.probe import probe_guard, probe_token
+from nbgate.keeper.password_login import PatientLogin, log_in
+from nbgate.keeper.probe import probe_credential, probe_guard, probe_product
 from nbgate.keeper.reload import Fresh
 from nbgate.keeper.upstreams import Eyes
 from nbgate.model.keys import SealingKey
@@ -94,11 +95,10 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
                 audit=audit,
                 clock=clock,
                 random_bytes=os.urandom,
-                eyes=real_eyes(config),
+                eyes=real_eyes(config, clock),
                 kill=kill,
                 config=config,
-                upstream=fresh.upstream,
-                base_url=fresh.base_url,
+                upstreams=fresh.upstreams,
                 tables=fresh.tables,
                 material=fresh.material,
                 sealing_keys=(SealingKey(id=0, secret=load_key(folder, "cookies", os.urandom)),),
@@ -131,9 +131,12 @@ def _open_audit(folder: Path, clock: Clock) -> tuple[AuditWriter, list[Callable[
     return audit, listeners
 
 
-def real_eyes(config: Config) -> Eyes:
+def real_eyes(config: Config, clock: Clock) -> Eyes:
     """Return eyes that look at this machine: its files, its sockets."""
     folders = runtime_folders(os.environ, Path.home())
+
+    async def running() -> tuple[RuntimeFile, ...]:
+        return await asyncio.to_thread(running_servers, folders)
 
     async def servers(upstream: Upstream) -> tuple[RuntimeFile, ...]:
         return await asyncio.to_thread(find_servers, upstream, folders)
@@ -141,9 +144,16 @@ def real_eyes(config: Config) -> Eyes:
     async def named_token() -> str:
         return await asyncio.to_thread(load_token, Path(config.upstream_token_file))
 
+    async def named_password() -> str:
+        return await asyncio.to_thread(load_password, Path(config.upstream_password_file))
+
     return Eyes(
+        running=running,
         servers=servers,
         guard=probe_guard,
-        token=probe_token,
+        opens=probe_credential,
+        product=probe_product,
+        log_in=PatientLogin(log_in, clock, config.probe.interval_seconds),
         named_token=named_token if config.upstream_token_file else None,
+        named_password=named_password if config.upstream_password_file else None,
     )

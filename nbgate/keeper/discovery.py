@@ -1,4 +1,4 @@
-"""Find the token of a notebook server that runs as the same person, in the files it leaves on disk.
+"""Find the notebook servers that run as the same person, and their tokens, in the files they leave on disk.
 
 Reads only files that belong to this user and that nobody else may write, of processes that live. It remembers nothing:
 a restarted server has a new token, so each look reads the folders again.
@@ -18,7 +18,9 @@ from nbgate.jupyter.runtime_files import (
     is_runtime_file_name,
     matching,
     maybe_parse_runtime_file,
+    maybe_upstream,
 )
+from nbgate.link.listener_owner import listener_uid
 from nbgate.model.route import Upstream
 
 MAX_FILES = 256
@@ -49,9 +51,29 @@ def find_servers(upstream: Upstream, folders: tuple[Path, ...]) -> tuple[Runtime
     More than one can match: a process number is used again, a crashed server leaves its file. Whoever uses a token
     asks the server whether it is the right one.
     """
+    return matching(_living(folders), upstream)
+
+
+def running_servers(folders: tuple[Path, ...]) -> tuple[RuntimeFile, ...]:
+    """Return the servers of this user that can be reached on this machine, the one that began last first.
+
+    A process of that number is not enough: it may be another one's by now. Something must listen where the file says.
+    """
+    return tuple(file for file in _living(folders) if _listens(maybe_upstream(file)))
+
+
+def _living(folders: tuple[Path, ...]) -> list[RuntimeFile]:
     dated = [found for folder in folders for found in _read_folder(folder)]
     dated.sort(key=lambda pair: pair[0], reverse=True)
-    return matching((file for _, file in dated), upstream)
+    return [file for _, file in dated]
+
+
+def _listens(upstream: Upstream | None) -> bool:
+    if upstream is None:
+        return False
+    if upstream.path:
+        return Path(upstream.path).is_socket()
+    return listener_uid(upstream.host, upstream.port) is not None
 
 
 def load_token(path: Path) -> str:
@@ -60,27 +82,46 @@ def load_token(path: Path) -> str:
     Raises:
         StartError: It cannot be read, others can read it too, or it holds no token; with what to do about it.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _unfit(path, f"cannot be read: {(error.strerror or 'error').lower()}", "check the path") from error
-    with _closing(descriptor):
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unfit(path, "is no regular file", "name a file that holds the token and nothing else")
-        if status.st_mode & 0o077:
-            raise _unfit(path, "can be read by others", f"chmod 600 {path}")
-        if status.st_uid not in {os.geteuid(), 0}:
-            raise _unfit(path, "belongs to somebody else", f"chown it to uid {os.geteuid()}")
-        content = os.read(descriptor, MAX_FILE_BYTES)
-    token = content.decode("ascii", errors="replace").strip()
+    token = _load_secret(path, "token").decode("ascii", errors="replace").strip()
     if not token or not is_plain_token(token):
-        raise _unfit(path, "holds no token", "write the notebook server's token into it, on one line")
+        raise _unfit(path, "token", "holds no token", "write the notebook server's token into it, on one line")
     return token
 
 
-def _unfit(path: Path, what: str, hint: str) -> StartError:
-    return StartError(f"upstream token file {path} {what}", hint=hint, exit_code=ExitCode.CONFIGURATION)
+def load_password(path: Path) -> str:
+    """Return the password in the file the operator named, as it is but for the end of its line.
+
+    Raises:
+        StartError: As `load_token`.
+    """
+    try:
+        password = _load_secret(path, "password").decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _unfit(path, "password", "is not UTF-8 text", "write the password into it, on one line") from error
+    if not password or not password.isprintable():
+        hint = "write the notebook server's password into it, on one line"
+        raise _unfit(path, "password", "holds no password", hint)
+    return password
+
+
+def _load_secret(path: Path, what: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unfit(path, what, f"cannot be read: {(error.strerror or 'error').lower()}", "check the path") from error
+    with _closing(descriptor):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unfit(path, what, "is no regular file", f"name a file that holds the {what} and nothing else")
+        if status.st_mode & 0o077:
+            raise _unfit(path, what, "can be read by others", f"chmod 600 {path}")
+        if status.st_uid not in {os.geteuid(), 0}:
+            raise _unfit(path, what, "belongs to somebody else", f"chown it to uid {os.geteuid()}")
+        return os.read(descriptor, MAX_FILE_BYTES)
+
+
+def _unfit(path: Path, what: str, said: str, hint: str) -> StartError:
+    return StartError(f"upstream {what} file {path} {said}", hint=hint, exit_code=ExitCode.CONFIGURATION)
 
 
 def _read_folder(folder: Path) -> list[tuple[float, RuntimeFile]]:

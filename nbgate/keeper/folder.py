@@ -48,11 +48,16 @@ def prepare_folder(path: Path) -> None:
 
 
 @contextmanager
-def held(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[bool]:
+def held(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS, is_keeper: bool = True) -> Iterator[bool]:
     """Hold the data folder until the block ends; the kernel lets go of it when this process ends, however it ends.
 
     A command that changes the store while no gateway runs holds it for a moment: that is waited for. Gives True if the
-    one who held it last was a child of our own parent: then this keeper replaces one that died.
+    last keeper that held it was a child of our own parent: then this keeper replaces one that died.
+
+    Args:
+        folder: The data folder.
+        wait_seconds: How long to wait for another one's end.
+        is_keeper: Not for such a command: it leaves no trace of its parent.
 
     Raises:
         StartError: Another process holds it (75), or its lock is no file of ours (77).
@@ -69,9 +74,10 @@ def held(folder: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[b
         _lock(descriptor, folder, wait_seconds)
         parent = str(os.getppid())
         before = os.pread(descriptor, _MAX_LOCK_BYTES, 0).decode("ascii", errors="replace").split("\n")
+        replaced = "".join(before[1:2])
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n{parent}\n".encode(), 0)
-        yield before[1:2] == [parent]
+        os.pwrite(descriptor, f"{os.getpid()}\n{parent if is_keeper else replaced}\n".encode(), 0)
+        yield replaced == parent
     finally:
         os.close(descriptor)
 

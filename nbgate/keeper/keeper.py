@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Final, assert_never
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from nbgate.audit.events import UpstreamChange
+from nbgate.audit.events import Event, UpstreamAppear, UpstreamChange, UpstreamDisappear
 from nbgate.authenticators.hash_queue import HashQueue
 from nbgate.clock import Clock
 from nbgate.config.schema import Config
@@ -18,10 +18,13 @@ from nbgate.crypto.passwords import HashParameters
 from nbgate.errors import CredentialRejected, LinkError
 from nbgate.http.headers import HeaderTables
 from nbgate.keeper.audit import AuditLog
+from nbgate.keeper.audit_writer import Stamp
 from nbgate.keeper.ended import record_ended
+from nbgate.keeper.guarded import Change, Upstreams, What
 from nbgate.keeper.login import Login, LoginAttempt, LoginParts
+from nbgate.keeper.mounts import OWN_PREFIX, Mounts
 from nbgate.keeper.sessions import Due, LiveSessions
-from nbgate.keeper.upstreams import GOOD, Eyes, Look, UpstreamWatch, Watched
+from nbgate.keeper.upstreams import Eyes
 from nbgate.keeper.users import AccountParts, Accounts
 from nbgate.keeper.workers import Worker, WorkerLink, Workers
 from nbgate.link.messages import (
@@ -41,16 +44,14 @@ from nbgate.link.messages import (
     WorkerStatus,
 )
 from nbgate.model.keys import SealingKey, TlsMaterial
-from nbgate.model.route import Route, RouteKind, Upstream, UpstreamState
+from nbgate.model.route import Route, RouteKind, Upstream
 from nbgate.model.session import Session
 from nbgate.ports import PasswordAuthenticator, State, StoreRunner
 from nbgate.reasons import Reason
 from nbgate.sessions.judge import judge_stored
 from nbgate.sessions.table import FINAL_GENERATION
 
-OWN_PREFIX: Final = "/_nbgate/"
 OWN_ROUTE: Final = "own"
-ROUTE: Final = "main"
 
 
 class KeeperParts(Struct, frozen=True, kw_only=True):
@@ -74,8 +75,7 @@ class KeeperParts(Struct, frozen=True, kw_only=True):
     eyes: Eyes
     kill: Callable[[int, int, Reason], None]
     config: Config
-    upstream: Upstream
-    base_url: str
+    upstreams: Upstreams
     tables: HeaderTables
     material: TlsMaterial
     sealing_keys: tuple[SealingKey, ...]
@@ -119,19 +119,14 @@ class Keeper:
                 end_sessions=self._end_everywhere,
             )
         )
-        self.watch = UpstreamWatch(
-            Watched(
-                route=ROUTE,
-                upstream=parts.upstream,
-                base_url=parts.base_url,
-                allow_open=parts.config.allow_open_upstream,
-            ),
+        self.mounts = Mounts(
+            parts.upstreams,
             parts.eyes,
+            allow_open=parts.config.allow_open_upstream,
             probe=parts.config.probe,
             clock=parts.clock,
             on_change=self._upstream_changed,
         )
-        self._base_url = parts.base_url or "/"
 
     @property
     def version(self) -> int:
@@ -235,7 +230,7 @@ class Keeper:
             case Records():
                 self._take_records(worker, message)
             case UpstreamSuspect():
-                self.watch.suspect()
+                self.mounts.suspect(message.route)
             case _:
                 assert_never(message)
 
@@ -247,17 +242,18 @@ class Keeper:
             tables=self._tables,
             tls=self._material,
             routes=self.routes(),
-            upstreams=(self.watch.state,),
+            upstreams=self.mounts.states(),
             sessions=self.live.all(),
             sealing_keys=self._parts.sealing_keys,
             audit_failing_since_unix=self._parts.audit.failing_since_unix,
             version=self._version,
+            banner=self.config.banner,
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routing table: the notebook server under its own base URL, and the own pages."""
+        """Return the routing table: each notebook server under its own base URL, and the own pages."""
         return (
-            Route(name=ROUTE, prefix=self._base_url, upstream=self._parts.upstream, base_url=self._base_url),
+            *self.mounts.routes(),
             Route(
                 name=OWN_ROUTE,
                 prefix=OWN_PREFIX,
@@ -280,9 +276,14 @@ class Keeper:
         """Tell every worker whether records can be written."""
         self.workers.broadcast(AuditState(failing_since_unix=failing_since_unix))
 
+    @property
+    def can_record(self) -> bool:
+        """Say whether the audit can be written; while it cannot, workers open no new websocket."""
+        return not self._parts.audit.failing_since_unix
+
     def is_ready(self) -> bool:
         """Say whether a person who came now could log in and work."""
-        return not self._parts.audit.failing_since_unix and self.watch.state.condition in GOOD
+        return self.can_record and self.mounts.has_good()
 
     def _send_snapshots(self) -> None:
         self._version += 1
@@ -300,20 +301,24 @@ class Keeper:
         else:
             self.workers.send(worker, RecordsWritten(upto=upto))
 
-    def _upstream_changed(self, state: UpstreamState, found: Look) -> None:
-        self._parts.audit.append(
-            UpstreamChange(
-                **self._parts.audit.stamp(),
-                upstream=state.route,
-                condition=state.condition.value,
-                message=f"{self._parts.upstream}{found.base_url}",
-            )
-        )
-        if found.base_url != self._base_url:
-            self._base_url = found.base_url
-            self._send_snapshots()  # another base URL is another route, not only another state
-        else:
-            self.workers.broadcast(UpstreamPut(state=state))
+    def _upstream_changed(self, change: Change) -> None:
+        self._parts.audit.append(_event_of(change, self._parts.audit.stamp()))
+        if change.rerouted:
+            self._send_snapshots()  # another routing table, not only another state
+        elif change.state is not None:
+            self.workers.broadcast(UpstreamPut(state=change.state))
+
+
+def _event_of(change: Change, stamp: Stamp) -> Event:
+    name = change.route or UNSET
+    match change.what:
+        case What.APPEARED:
+            return UpstreamAppear(**stamp, upstream=name, message=change.address)
+        case What.CHANGED:
+            condition = change.condition.value
+            return UpstreamChange(**stamp, upstream=name, condition=condition, message=change.address)
+        case What.DISAPPEARED:
+            return UpstreamDisappear(**stamp, upstream=name, message=change.address)
 
 
 def _user_of(session: Session) -> str:

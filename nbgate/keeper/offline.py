@@ -39,7 +39,7 @@ async def offline_accounts(folder: Path, login: Login) -> AsyncIterator[Accounts
     """
     prepare_folder(folder)
     clock = SystemClock()
-    with held(folder):
+    with held(folder, is_keeper=False):
         state = open_state(folder / "state.db")
         thread = StoreThread()
         hashes = HashQueue(at_once=1, waiting=1, wait_seconds=login.queue_seconds)

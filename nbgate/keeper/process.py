@@ -5,6 +5,7 @@ its two sockets stand above this room and are handed in.
 """
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -26,12 +27,13 @@ from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateEr
 from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
 from nbgate.keeper.children import Children
 from nbgate.keeper.folder import write_control_key
+from nbgate.keeper.guarded import start_lines
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.load import load_fresh
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.keeper.server import require_c_parser, serving
+from nbgate.keeper.setup import LIFE_SECONDS, Setup
 from nbgate.keeper.status import StatusBoard
-from nbgate.keeper.upstreams import Look
 from nbgate.keeper.workers import Worker
 from nbgate.link.channel import Link, open_link
 from nbgate.link.control import ControlLink
@@ -39,11 +41,13 @@ from nbgate.link.messages import (
     MAX_TO_KEEPER_BYTES,
     ChildEvent,
     DrainAsked,
+    FirstUser,
     KeeperReady,
     KillWorker,
     LinkWorker,
     Listening,
     ReloadAsked,
+    Reloaded,
     ToKeeper,
     ToKeeperFromSupervisor,
 )
@@ -79,7 +83,7 @@ class ControlApp(Protocol):
 class Apps(Struct, frozen=True):
     """What is served on the two private sockets."""
 
-    pages: Callable[[Keeper], web.Application]
+    pages: Callable[[Keeper, Setup], web.Application]
     control: ControlApp
 
 
@@ -89,7 +93,7 @@ class KeeperProcess:
     def __init__(self, control: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[ExitCode] = self._loop.create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._serving: _Serving | None = None
         self._control: ControlLink[ToKeeperFromSupervisor] = ControlLink(
             control, receives=ToKeeperFromSupervisor, on_message=self._take, on_lost=self._supervisor_lost
@@ -110,14 +114,13 @@ class KeeperProcess:
         fresh = await asyncio.to_thread(load)
         configure_log(fresh.config.log_level)
         async with opened(fresh, SystemClock(), self._kill) as parts, AsyncExitStack() as stack:
-            await _first_look(parts, fresh)
+            await _first_look(parts)
             serving_parts = self._serving = _Serving(parts, load, fresh)
             folder = Path(fresh.config.data_dir)
             key = write_control_key(folder, os.urandom)
-            control = apps.control(
-                parts.keeper, key=key, status=serving_parts.board.show, reload=serving_parts.reloader.reload
-            )
-            await stack.enter_async_context(serving(apps.pages(parts.keeper), folder / PAGES_SOCKET))
+            control = apps.control(parts.keeper, key=key, status=serving_parts.board.show, reload=self._reload)
+            pages = apps.pages(parts.keeper, serving_parts.setup)
+            await stack.enter_async_context(serving(pages, folder / PAGES_SOCKET))
             await stack.enter_async_context(serving(control, folder / CONTROL_SOCKET))
             if not fresh.config.cert and not parts.replaces:
                 _say(f"nbgate: certificate made by nbgate itself, SHA-256 fingerprint {fresh.fingerprint}")
@@ -133,13 +136,14 @@ class KeeperProcess:
                 actor="nbgate",
             )
         )
+        parts.keeper.accounts.on_added = self._user_added
         self._control.send(KeeperReady(users=len(await parts.keeper.accounts.all())))
 
     async def _live(self, parts: Opened) -> ExitCode:
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(parts.audit.run()),
-                group.create_task(parts.keeper.watch.run()),
+                group.create_task(parts.keeper.mounts.run()),
                 group.create_task(repeat(parts.keeper.sweep, SWEEP_SECONDS)),
                 group.create_task(repeat(parts.keeper.flush_activity, FLUSH_SECONDS)),
             ]
@@ -167,8 +171,9 @@ class KeeperProcess:
                 parts.children.take(message)
             case Listening(urls=urls):
                 parts.board.urls = urls
+                self._spawn(self._offer_setup(parts))
             case ReloadAsked():
-                self._spawn(_reload(parts.reloader))
+                self._spawn(self._reload_by_signal())
             case _:
                 assert_never(message)
 
@@ -179,6 +184,50 @@ class KeeperProcess:
         except LinkError:
             self._end(ExitCode.FAILURE)
 
+    def _user_added(self) -> None:
+        """Let everybody who waits for a user know: the first one is what they waited for, the others change nothing."""
+        assert self._serving is not None  # noqa: S101 - only then are there accounts to add to
+        with contextlib.suppress(LinkError):  # the loss is told by `_supervisor_lost`
+            self._control.send(FirstUser())
+        self._spawn(self._serving.setup.withdraw())
+
+    async def _offer_setup(self, parts: "_Serving") -> str:
+        """Where there is no user, make a new link for the first account, and return its file."""
+        try:
+            file = await parts.setup.offer(parts.board.urls[-1]) if parts.board.urls else None
+        except NbgateError as error:
+            for line in told(error):
+                _say(line)
+            return ""
+        if file is None:
+            return ""
+        _say(f"nbgate: no user yet: the link that makes the first account is in {file}")
+        _say(f"  hint: open it in a browser within {LIFE_SECONDS / 60:.0f} minutes, or type nbgate user add NAME")
+        return str(file)
+
+    async def _reload(self, actor: str) -> dict[str, Any]:
+        """Load the configuration anew and make a new setup link where there is no user; see `Reloader.reload`."""
+        assert self._serving is not None  # noqa: S101 - nobody can ask before
+        try:
+            done = await self._serving.reloader.reload(actor)
+            link = await self._offer_setup(self._serving)
+            return done | ({"setup_link": link} if link else {})
+        finally:
+            with contextlib.suppress(LinkError):  # the loss is told by `_supervisor_lost`
+                self._control.send(Reloaded())
+
+    async def _reload_by_signal(self) -> None:
+        try:
+            done = await self._reload("SIGHUP")
+        except ConfigError as error:
+            for problem in error.problems:
+                _log.error("configuration refused, the old one stays", problem=str(problem), hint=problem.hint)
+        except NbgateError as error:
+            _log.error("configuration refused, the old one stays", problem=error.public, hint=error.hint)
+        else:
+            changed = [f"{change['option']}: {change['old']} -> {change['new']}" for change in done["changed"]]
+            _log.info("configuration in force", **done | {"changed": changed})
+
     def _supervisor_lost(self, _cause: LinkError | None) -> None:
         self._end(ExitCode.FAILURE)
 
@@ -186,8 +235,8 @@ class KeeperProcess:
         if not self._ended.done():
             self._ended.set_result(code)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine)
+    def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        task: asyncio.Task[object] = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -199,7 +248,13 @@ class _Serving:
         self.keeper = parts.keeper
         self.children = Children(parts.audit)
         self.board = StatusBoard(parts.keeper, self.children, parts.audit, SystemClock())
-        self.reloader = Reloader(parts.keeper, load, parts.audit, self._loaded)
+        self.reloader = Reloader(parts.keeper, load, parts.audit, fingerprint=fresh.fingerprint, on_loaded=self._loaded)
+        self.setup = Setup(
+            folder=Path(fresh.config.data_dir),
+            accounts=parts.keeper.accounts,
+            clock=SystemClock(),
+            random_bytes=os.urandom,
+        )
         self._loaded(fresh)
 
     def _loaded(self, fresh: Fresh) -> None:
@@ -248,37 +303,33 @@ async def repeat(call: Callable[[], Awaitable[None]], seconds: float) -> None:
             _log.error("housekeeping failed", error=error.public, hint=error.hint)
 
 
-async def _first_look(parts: Opened, fresh: Fresh) -> None:
-    """Look at the upstream before anybody can reach it through us.
+async def _first_look(parts: Opened) -> None:
+    """Look at the upstreams before anybody can reach them through us, and say what is guarded.
 
     Raises:
-        StartError: It asks for no credential, and that was not accepted (78). Only at the first start: a keeper that
-            replaces one that died must not take a running gateway down, and the workers refuse an open upstream.
+        StartError: A named one asks for no credential, and that was not accepted, or two have the same base URL (78).
+            Only at the first start: a keeper that replaces one that died must not take a running gateway down, and the
+            workers refuse an open upstream.
     """
-    found: Look | None = None
+    mounts = parts.keeper.mounts
     try:
         async with asyncio.timeout(FIRST_LOOK_SECONDS):
-            found = await parts.keeper.watch.look_once()
+            await mounts.look_once()
     except TimeoutError:
-        _log.warning("upstream does not answer yet", upstream=str(fresh.upstream))
-    if found is not None and found.condition is Condition.OPEN and not parts.replaces:
-        raise StartError(
-            f"the notebook server at {fresh.upstream} asks for no credential",
-            hint=found.hint,
-            exit_code=ExitCode.CONFIGURATION,
-        )
-
-
-async def _reload(reloader: Reloader) -> None:
-    try:
-        done = await reloader.reload("SIGHUP")
-    except ConfigError as error:
-        for problem in error.problems:
-            _log.error("configuration refused, the old one stays", problem=str(problem), hint=problem.hint)
-    except NbgateError as error:
-        _log.error("configuration refused, the old one stays", problem=error.public, hint=error.hint)
-    else:
-        _log.info("configuration in force", **done)
+        _log.warning("not every upstream answers yet")
+    if parts.replaces:
+        return
+    for shown in mounts.shown():
+        if shown.condition is Condition.OPEN and not mounts.discovers:
+            raise StartError(
+                f"the notebook server at {shown.address} asks for no credential",
+                hint=shown.hint,
+                exit_code=ExitCode.CONFIGURATION,
+            )
+    if not mounts.discovers:
+        mounts.require_apart()
+    for line in start_lines(mounts.shown(), discovers=mounts.discovers):
+        _say(f"nbgate: {line}")
 
 
 def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:

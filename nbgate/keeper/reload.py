@@ -14,25 +14,30 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from nbgate.audit.events import ConfigLoaded
+from nbgate.config.changes import Change, changes
 from nbgate.config.schema import Config
 from nbgate.errors import NbgateError
 from nbgate.http.headers import HeaderTables
 from nbgate.keeper.audit import AuditLog
+from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.keeper import Keeper
 from nbgate.model.keys import TlsMaterial
-from nbgate.model.route import Upstream
 
 NEEDS_RESTART: Final = (
     "allow_open_upstream",
+    "browser",
     "data_dir",
     "ip",
     "limits.drain_seconds",
     "log_level",
     "login",
     "port",
+    "port_retries",
     "probe",
     "upstream",
+    "upstream_password_file",
     "upstream_token_file",
+    "upstream_user",
     "workers",
 )
 
@@ -41,8 +46,7 @@ class Fresh(Struct, frozen=True, kw_only=True):
     """A configuration that was read and tested as a whole; `fingerprint` is the certificate's SHA-256."""
 
     config: Config
-    upstream: Upstream
-    base_url: str
+    upstreams: Upstreams
     tables: HeaderTables
     material: TlsMaterial
     fingerprint: str
@@ -55,15 +59,23 @@ class Reloader:
         keeper: Whose configuration it is.
         load: Reads and tests everything; raises a `NbgateError` that says what is wrong.
         audit: Where it is recorded, whoever asked and however it ended.
+        fingerprint: SHA-256 of the certificate in force now.
         on_loaded: Called with what is in force now.
     """
 
     def __init__(
-        self, keeper: Keeper, load: Callable[[], Fresh], audit: AuditLog, on_loaded: Callable[[Fresh], None]
+        self,
+        keeper: Keeper,
+        load: Callable[[], Fresh],
+        audit: AuditLog,
+        *,
+        fingerprint: str,
+        on_loaded: Callable[[Fresh], None],
     ) -> None:
         self._keeper = keeper
         self._load = load
         self._audit = audit
+        self._fingerprint = fingerprint
         self._on_loaded = on_loaded
         self._one_at_a_time = asyncio.Lock()
 
@@ -80,11 +92,15 @@ class Reloader:
                 await self._record(f"refused: {error.public}", actor, outcome="failure")
                 raise
             waiting = [name for name in NEEDS_RESTART if _differs(name, self._keeper.config, fresh.config)]
+            changed = [*changes(self._keeper.config, fresh.config)]
+            if fresh.fingerprint != self._fingerprint:
+                changed.append(Change("certificate", self._fingerprint, fresh.fingerprint))
             in_force = _with_older(fresh.config, self._keeper.config, waiting)
             version = self._keeper.apply(in_force, fresh.material, fresh.tables)
+            self._fingerprint = fresh.fingerprint
             self._on_loaded(fresh)
             await self._record(f"version {version} in force", actor, sha256_hex=config_sha256(in_force))
-            return {"version": version, "needs_restart": waiting}
+            return {"version": version, "needs_restart": waiting, "changed": msgspec.to_builtins(changed)}
 
     async def _record(self, message: str, actor: str, *, outcome: str = "success", sha256_hex: str = "") -> None:
         await self._audit.append_durable(

@@ -76,12 +76,18 @@ def error_middleware(failure: Failure) -> Middleware:
         except NbgateError as error:
             answer = failure(request, error.status, error.public, error.hint)
         except Exception:  # noqa: BLE001 - the last resort of the keeper: whatever it is, it is ours, and the next request is served
-            _log.exception("request failed", id=request_id(request), method=request.method, path=request.path)
+            _log.exception("request failed", id=request_id(request), method=request.method, path=_path_of(request))
             answer = failure(request, 500, "internal error", "")
         answer.headers["X-Request-ID"] = request_id(request)
         return answer
 
     return middleware
+
+
+def _path_of(request: web.Request) -> str:
+    """Return the path as the application knows it: what stands for a part of it may be a secret (a setup link)."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 async def _drop_server_name(_request: web.Request, answer: web.StreamResponse) -> None:

@@ -7,6 +7,7 @@ from nbgate.audit.events import timestamp
 from nbgate.clock import Clock
 from nbgate.keeper.audit_writer import AuditWriter
 from nbgate.keeper.children import Children
+from nbgate.keeper.guarded import Shown
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.workers import Worker
 from nbgate.link.messages import ChildEvent
@@ -37,7 +38,8 @@ class StatusBoard:
             "users": len(users),
             "sessions": len(self._keeper.live),
             "processes": self._processes(),
-            "upstreams": [self._upstream()],
+            "discovers": self._keeper.mounts.discovers,
+            "upstreams": [_upstream(shown) for shown in self._keeper.mounts.shown()],
             "audit": {
                 "failing_since": _maybe_time(self._audit.failing_since_unix),
                 "segment": self._audit.segment,
@@ -49,16 +51,18 @@ class StatusBoard:
         linked = {worker.id: worker for worker in self._keeper.workers}
         return [_process(event, linked.get(event.worker)) for event in self._children.running()]
 
-    def _upstream(self) -> dict[str, Any]:
-        watch = self._keeper.watch
-        return {
-            "name": watch.state.route,
-            "address": str(watch.watched.upstream),
-            "base_url": "" if watch.found is None else watch.found.base_url,
-            "condition": watch.state.condition.value,
-            "since": timestamp(watch.state.since_unix),
-            "hint": "" if watch.found is None else watch.found.hint,
-        }
+
+def _upstream(shown: Shown) -> dict[str, Any]:
+    return {
+        "name": shown.route,
+        "product": shown.product,
+        "address": shown.address,
+        "base_url": shown.base_url,
+        "mounted_at": shown.prefix,
+        "condition": shown.condition.value,
+        "since": timestamp(shown.since_unix),
+        "hint": shown.hint,
+    }
 
 
 def _process(event: ChildEvent, worker: Worker | None) -> dict[str, Any]:

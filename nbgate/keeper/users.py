@@ -12,7 +12,7 @@ from msgspec import Struct
 from nbgate.audit.events import UserChange
 from nbgate.authenticators.hash_queue import HashQueue
 from nbgate.clock import Clock
-from nbgate.crypto.passwords import SALT_BYTES, HashParameters, hash_new_password
+from nbgate.crypto.passwords import SALT_BYTES, HashParameters, hash_new_password, parse_prepared_hash
 from nbgate.errors import AuditError, ExitCode, NbgateError, StoreError
 from nbgate.keeper.audit import AuditLog
 from nbgate.model.account import User, as_disabled, as_enabled, parse_user_name, with_new_password
@@ -61,10 +61,15 @@ class AccountParts(Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """The accounts of this gateway."""
+    """The accounts of this gateway.
+
+    Attributes:
+        on_added: Called when an account was made, before whoever made it hears of it.
+    """
 
     def __init__(self, parts: AccountParts) -> None:
         self._parts = parts
+        self.on_added: Callable[[], None] = lambda: None
 
     async def all(self) -> tuple[User, ...]:
         """Return all accounts, sorted by name."""
@@ -80,15 +85,30 @@ class Accounts:
         """
         self._require_audit()
         canonical = parse_user_name(name)
-        password_hash = await self._hash(password)
+        return await self._add(canonical, await self._hash(password), actor)
+
+    async def add_prepared(self, name: str, password_hash: str, actor: str) -> Changed:
+        """Make an account whose password was hashed elsewhere; see `parse_prepared_hash`.
+
+        Raises:
+            InputRefused: The name or the hash cannot be accepted.
+            AccountError: The name is taken.
+            AuditError: It could not be recorded; there is no such account.
+        """
+        self._require_audit()
+        return await self._add(parse_user_name(name), parse_prepared_hash(password_hash), actor)
+
+    async def _add(self, canonical: str, password_hash: str, actor: str) -> Changed:
         user = User(name=canonical, password_hash=password_hash, created_unix=self._parts.clock.unix())
         if not await self._parts.in_store(self._parts.users.add, user):
             raise AccountError(409, f"there is a user {canonical} already", "nbgate user passwd sets a new password")
         try:
-            return await self._record(Changed(canonical, "added"), actor)
+            changed = await self._record(Changed(canonical, "added"), actor)
         except AuditError:
             await self._parts.in_store(self._parts.users.remove, canonical)
             raise
+        self.on_added()
+        return changed
 
     async def set_password(self, name: str, password: str, actor: str) -> Changed:
         """Set a new password and end the person's sessions.

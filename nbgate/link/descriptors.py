@@ -12,9 +12,9 @@ from typing import Any, Generic
 
 from nbgate.errors import LinkError
 from nbgate.link.frames import Decoder, M, encode
-from nbgate.link.messages import MAX_CONTROL_BYTES, LinkKeeper, LinkWorker, Message
+from nbgate.link.messages import MAX_CONTROL_BYTES, LinkKeeper, LinkWorker, ListenHere, Message
 
-CARRIES_DESCRIPTOR = (LinkWorker, LinkKeeper)
+CARRIES_DESCRIPTOR = (LinkWorker, LinkKeeper, ListenHere)
 MAX_CONTROL_QUEUED_BYTES = 1 << 20
 _READ_BYTES = 65536
 _MAX_DESCRIPTORS_A_READ = 4

@@ -12,8 +12,11 @@ link, and the supervisor replaces the worker; nothing is ever dropped from a lin
 | supervisor | keeper     | ReloadAsked      | 4 KiB    | the same                                        |
 | supervisor | both       | DrainAsked       | 4 KiB    | the same                                        |
 | supervisor | worker     | LinkKeeper       | 4 KiB    | the same                                        |
+| supervisor | worker     | ListenHere       | 4 KiB    | the same                                        |
 | keeper     | supervisor | KeeperReady      | 4 KiB    | the keeper is replaced                          |
+| keeper     | supervisor | FirstUser        | 4 KiB    | the keeper is replaced                          |
 | keeper     | supervisor | KillWorker       | 4 KiB    | the keeper is replaced                          |
+| keeper     | supervisor | Reloaded         | 4 KiB    | the keeper is replaced                          |
 | worker     | supervisor | WorkerReady      | 4 KiB    | the worker is replaced                          |
 | keeper     | worker     | Snapshot         | 64 MiB   | the keeper refuses to start (78)                |
 | keeper     | worker     | the others       | 64 MiB   | the worker's link is over: it is replaced       |
@@ -86,6 +89,12 @@ class LinkKeeper(Message, frozen=True):
     """Here (one descriptor comes along) is your end of a new link to the keeper; the older one is void."""
 
 
+class ListenHere(Message, frozen=True):
+    """Here (one descriptor comes along) is one of the sockets to accept on; with the last one those before are void."""
+
+    is_last: bool
+
+
 # children → supervisor
 
 
@@ -93,6 +102,14 @@ class KeeperReady(Message, frozen=True):
     """The keeper holds its store, its audit and a tested configuration: listening may begin."""
 
     users: int
+
+
+class FirstUser(Message, frozen=True):
+    """Somebody can log in now: listening may begin wherever it was asked for."""
+
+
+class Reloaded(Message, frozen=True):
+    """A reload is over, whoever asked for it and whatever came of it."""
 
 
 class KillWorker(Message, frozen=True):
@@ -129,6 +146,7 @@ class Snapshot(Message, frozen=True):
     sealing_keys: tuple[SealingKey, ...]
     audit_failing_since_unix: float = 0.0
     version: int = 1
+    banner: bool = False
 
 
 class SessionPut(Message, frozen=True):
@@ -225,7 +243,7 @@ class WorkerStatus(Message, frozen=True):
 
 
 ToKeeperFromSupervisor = LinkWorker | ChildEvent | Listening | ReloadAsked | DrainAsked
-ToWorkerFromSupervisor = LinkKeeper | DrainAsked
-ToSupervisor = KeeperReady | KillWorker | WorkerReady
+ToWorkerFromSupervisor = LinkKeeper | ListenHere | DrainAsked
+ToSupervisor = KeeperReady | FirstUser | Reloaded | KillWorker | WorkerReady
 ToWorker = Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | RecordsWritten | AuditState
 ToKeeper = WorkerHello | SessionAsk | RevokeAck | Activity | Records | UpstreamSuspect | WorkerStatus

@@ -6,11 +6,16 @@ from msgspec import Struct
 
 
 class Upstream(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
-    """Address a route forwards to: TCP (`host`, `port`) or, when `path` is set, a Unix socket."""
+    """Address a route forwards to: TCP (`host`, `port`) or, when `path` is set, a Unix socket.
+
+    Attributes:
+        owners: Users one of whom must be listening there before a byte is sent (T46); empty: whoever does.
+    """
 
     host: str = ""
     port: int = 0
     path: str = ""
+    owners: tuple[int, ...] = ()
 
     @property
     def authority(self) -> str:
@@ -55,17 +60,31 @@ class Condition(StrEnum):
     OPEN_ALLOWED = "open-allowed"  # asks for none; --allow-open-upstream was given
     OPEN = "open"  # asks for none: any local user can execute code through it
     TOKEN_UNKNOWN = "token-unknown"  # asks for a credential that we do not hold
+    FOREIGN = "foreign"  # whoever listens there is another user: it is sent nothing
     DOWN = "down"
 
 
 class UpstreamState(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
-    """What a worker needs to know of one route's upstream just now; `token` goes upstream and nowhere else."""
+    """What a worker needs to know of one route's upstream just now; a credential goes upstream and nowhere else.
+
+    Attributes:
+        token: Its token, "" where it has none.
+        cookie: For a server with a password of its own: the Cookie pairs of our login there, instead of a token.
+        xsrf: What is sent as X-XSRFToken beside that cookie.
+    """
 
     route: str
     condition: Condition = Condition.UNKNOWN
     token: str = ""
     since_unix: float = 0.0
     generation: int = 0
+    cookie: str = ""
+    xsrf: str = ""
+
+    @property
+    def has_credential(self) -> bool:
+        """True when requests are sent with a credential of ours."""
+        return bool(self.token or self.cookie)
 
     def __repr__(self) -> str:
         return f"UpstreamState(route={self.route!r}, condition={self.condition!s}, token=Secret(…))"

@@ -44,7 +44,8 @@ _COMMON = (
 _REFRESH_SECONDS = 5
 _COMES_BACK = frozenset({
     Reason.UPSTREAM_CHECKING, Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_LOST, Reason.UPSTREAM_TIMEOUT,
-    Reason.KEEPER_UNAVAILABLE, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_TOKEN_UNKNOWN,
+    Reason.KEEPER_UNAVAILABLE, Reason.NO_SERVER, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_TOKEN_UNKNOWN,
+    Reason.UPSTREAM_UID_MISMATCH,
 })  # fmt: skip
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"

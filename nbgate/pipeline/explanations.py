@@ -34,6 +34,10 @@ _TEXTS = {
     Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
     Reason.NOT_A_DOCUMENT: ("Not for scripts", "This page is for people: open it in a tab of its own."),
     Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
+    Reason.NO_SERVER: (
+        "No notebook server is running",
+        "Start one, for example with `jupyter lab`; the gateway finds it by itself, and this page reloads by itself.",
+    ),
     Reason.ORIGIN_MISSING: (
         "Origin missing",
         "The request does not say which site it comes from; browsers do. Programs log in first and send JSON.",
@@ -71,13 +75,23 @@ _TEXTS = {
         "Nothing listens at its address. Start it; this page reloads by itself.",
     ),
     Reason.UPSTREAM_REJECTED_CREDENTIAL: (
-        "The notebook server rejected the gateway's token",
-        "It was probably restarted with another one; the gateway is looking for it. Reload in a moment.",
+        "The notebook server rejected the gateway's credential",
+        "It was probably restarted with another token or password; the gateway is looking again. Reload in a moment.",
     ),
     Reason.UPSTREAM_TIMEOUT: ("The notebook server does not answer", "It accepted the request but sent nothing."),
     Reason.UPSTREAM_TOKEN_UNKNOWN: (
-        "The notebook server's token is not known",
-        "It asks for a token that the gateway could not find in its runtime files. Give it with the option below.",
+        "The notebook server's token or password is not known",
+        (
+            "It asks for a token that the gateway could not find in its runtime files, or has a password of its own. "
+            "`nbgate status` says which; give it with the option below."
+        ),
+    ),
+    Reason.UPSTREAM_UID_MISMATCH: (
+        "Somebody else listens at the notebook server's address",
+        (
+            "The socket that answers belongs to another user of the machine, so nothing was sent there. If that is "
+            "meant, name the user with --upstream-user."
+        ),
     ),
 }
 

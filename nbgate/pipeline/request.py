@@ -22,7 +22,8 @@ from nbgate.routing.table import slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OWN_DOCUMENTS = frozenset({"/_nbgate/login", "/_nbgate/logout"})
+OWN_DOCUMENTS = frozenset({"/_nbgate/login", "/_nbgate/logout", "/_nbgate/servers"})
+OWN_SOCKETS = frozenset({"/_nbgate/diagnose/socket"})
 AUDIT_GRACE_SECONDS = 600.0
 
 
@@ -77,7 +78,7 @@ def decide(
         return stopped
     request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
     if place.is_own:
-        if kind is RequestKind.WEBSOCKET:
+        if kind is RequestKind.WEBSOCKET and head.target.path not in OWN_SOCKETS:
             return Respond(404, Reason.NO_ROUTE)
         if (unseen := _judge_own_page(head, page)) is not None:
             return Respond(403, unseen)
@@ -119,12 +120,10 @@ def _judge_own_page(head: RequestHead, page: Page | None) -> Reason | None:
 
 
 def _nowhere(head: RequestHead, policy: Policy) -> Verdict:
-    """Where the only server is mounted below `/`, `/` leads to it."""
-    return (
-        _see_other(policy.only_prefix)
-        if head.target.path == "/" and policy.only_prefix
-        else Respond(404, Reason.NO_ROUTE)
-    )
+    """Where no server is mounted at `/`, `/` leads to the one there is, or to the page that lists them."""
+    if not policy.front:
+        return Respond(503, Reason.NO_SERVER)
+    return _see_other(policy.front) if head.target.path == "/" else Respond(404, Reason.NO_ROUTE)
 
 
 def _see_other(location: str) -> Respond:
@@ -161,7 +160,10 @@ def _judge_upstream(state: UpstreamState) -> Verdict | None:
         case Condition.OPEN:
             return Respond(503, Reason.UPSTREAM_OPEN, hint="nbgate --allow-open-upstream")
         case Condition.TOKEN_UNKNOWN:
-            return Respond(502, Reason.UPSTREAM_TOKEN_UNKNOWN, hint="nbgate --upstream-token-file FILE")
+            hint = "nbgate --upstream-token-file FILE, or --upstream-password-file FILE"
+            return Respond(502, Reason.UPSTREAM_TOKEN_UNKNOWN, hint=hint)
+        case Condition.FOREIGN:
+            return Respond(502, Reason.UPSTREAM_UID_MISMATCH, hint="nbgate --upstream-user NAME")
         case Condition.DOWN:
             return Respond(503, Reason.UPSTREAM_REFUSED)
         case Condition.UNKNOWN:
@@ -169,6 +171,8 @@ def _judge_upstream(state: UpstreamState) -> Verdict | None:
 
 
 def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes, place: Place) -> Forward:
+    is_page = request.kind is RequestKind.NAVIGATION and not (place.is_own or place.untouched)
+    banner = is_page and request.policy.banner
     data = request.heads.build(
         request.head,
         target,
@@ -177,12 +181,12 @@ def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes
         session=request.session,
         client=request.client,
         keyring=request.policy.cookie_keys,
-        page=bool(state.token) and not place.untouched,
+        page=banner or (bool(state.token) and not place.untouched),
         channel=place.channel,
         navigation=request.kind is RequestKind.NAVIGATION,
         request_id=request.request_id,
     )
-    return Forward(route, state, data, place.channel, place.untouched)
+    return Forward(route, state, data, place.channel, place.untouched, banner)
 
 
 def login_location(head: RequestHead) -> str:

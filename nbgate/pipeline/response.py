@@ -23,17 +23,23 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class ClientHead(Struct, frozen=True, gc=False):
-    """The head for the client, complete, and what it promised of the body."""
+    """The head for the client, complete, and what it promised of the body.
+
+    Attributes:
+        rewrite: The body is a page to be rewritten.
+        banner: Our script is added to that page.
+    """
 
     data: bytes
     chunked: bool
     keep_alive: bool
     rewrite: bool
+    banner: bool = False
 
 
 def judge_answer(response: ResponseHead, forward: Forward) -> Reason | None:
     """Say when the upstream does not take the credential it was sent: a redirect to its own login, or a 403."""
-    if not forward.state.token:
+    if not forward.state.has_credential:
         return None
     if response.status == HTTPStatus.FORBIDDEN:
         return Reason.UPSTREAM_REJECTED_CREDENTIAL
@@ -76,9 +82,10 @@ def answer_head(
             itself shows it.
     """
     plan = BodyPlan.PASS
-    if forward.state.token:
+    banner = forward.banner and response.status == HTTPStatus.OK
+    if forward.state.token or banner:
         plan = plan_body(response, method=request.method, untouched=forward.untouched)
-    if plan is BodyPlan.REFUSE:
+    if plan is BodyPlan.REFUSE and forward.state.token:  # without one the page goes on as it is
         raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
     rewritten = plan is BodyPlan.REWRITE
     lines = _build(response, request, forward, heads, user, keyring, random, request_id, rewritten=rewritten)
@@ -96,7 +103,7 @@ def answer_head(
         framing += b"Connection: close\r\n"
     elif request.minor == 0:
         framing += b"Connection: keep-alive\r\n"
-    return ClientHead(lines + date + framing + b"\r\n", chunked, keep_alive, rewritten)
+    return ClientHead(lines + date + framing + b"\r\n", chunked, keep_alive, rewritten, banner and rewritten)
 
 
 def switch_head(
@@ -138,6 +145,7 @@ def _build(
             user=user,
             keyring=keyring,
             nonce=lambda: random(NONCE_BYTES),
+            logged_in=bool(forward.state.cookie),
         )
     lines = heads.build(
         response,

@@ -9,7 +9,7 @@ from nbgate.model.client import Client
 from nbgate.model.route import Route, RouteKind, UpstreamState
 from nbgate.model.session import Session
 from nbgate.rewrite.cookies import upstream_cookie
-from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads
+from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads, handshake_lines
 
 
 class ConnectionHeads:
@@ -47,7 +47,7 @@ class ConnectionHeads:
             head: What the client sent.
             target: Where it leads upstream.
             route: By which it goes there.
-            state: What is known of that upstream, with its token.
+            state: What is known of that upstream, with its token or our login there.
             session: On whose behalf, if anybody's.
             client: Who is told to the upstream as X-Forwarded-For.
             keyring: Unseals the upstream's cookies.
@@ -73,7 +73,8 @@ class ConnectionHeads:
             access = self._access = UpstreamAccess(
                 route=route,
                 token=state.token,
-                cookie=upstream_cookie(head.fields.cookie, route=route, user=user, keyring=keyring),
+                cookie=upstream_cookie(head.fields.cookie, route=route, user=user, keyring=keyring, login=state.cookie),
+                xsrf=state.xsrf,
                 client_address=client.address,
                 identity=page,
                 extensions=not channel,
@@ -95,4 +96,6 @@ def _own_head(
     ]
     if session is not None:
         lines.append(f"X-Nbgate-Session: {session.id.hex()}")
+    if head.fields.websocket is not None:
+        lines += handshake_lines(head.fields.websocket, extensions=False)
     return "\r\n".join(lines).encode("ascii") + b"\r\n" + head.fields.forward

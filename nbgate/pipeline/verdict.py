@@ -15,6 +15,7 @@ class Forward(Struct, frozen=True, gc=False):
         upstream_head: The complete head but for its framing lines and the empty line.
         channel: A kernel or terminal websocket: no extensions, so that frames can be read.
         untouched: What lies there is user content or an asset: no page of the server, not to be rewritten.
+        banner: Somebody goes to a page of the server: if it is one, our script is added to it.
     """
 
     route: Route
@@ -22,6 +23,7 @@ class Forward(Struct, frozen=True, gc=False):
     upstream_head: bytes
     channel: bool
     untouched: bool
+    banner: bool = False
 
 
 class Respond(Struct, frozen=True, gc=False):

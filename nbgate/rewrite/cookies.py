@@ -21,7 +21,7 @@ MAX_COOKIE_BYTES = 4096
 
 Nonce = Callable[[], bytes]
 
-_XSRF = "_xsrf"
+XSRF = "_xsrf"
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r'"[!#-+\--:<-\[\]-~]*"|[!#-+\--:<-\[\]-~]*')  # RFC 6265 section 4.1.1
 _EXPIRES = re.compile(r"[A-Za-z]{3,9},? [0-9A-Za-z :+-]{10,40}")
@@ -32,7 +32,14 @@ _RESERVED_PREFIXES = ("__host-", "__http-", "__secure-")
 _RESERVED_PART = "nbgate"
 
 
-def client_set_cookies(values: Iterable[str], *, route: Route, user: str, keyring: Keyring, nonce: Nonce) -> bytes:
+def is_login_cookie(name: str) -> bool:
+    """Say whether a notebook server's cookie of this name belongs to a login there."""
+    return name == XSRF or name.startswith("username-")
+
+
+def client_set_cookies(
+    values: Iterable[str], *, route: Route, user: str, keyring: Keyring, nonce: Nonce, logged_in: bool = False
+) -> bytes:
     """Return the Set-Cookie lines for the client, each with its CRLF.
 
     Args:
@@ -42,9 +49,12 @@ def client_set_cookies(values: Iterable[str], *, route: Route, user: str, keyrin
         user: For whom; canonical user name.
         keyring: Made for `PURPOSE`.
         nonce: Gives 12 fresh random bytes at each call.
+        logged_in: The gateway itself is logged in there: the cookies of that login are not the client's.
     """
     lines: list[bytes] = []
     for value in values:
+        if logged_in and is_login_cookie(value.partition("=")[0].strip(" \t")):
+            continue
         line = _client_line(value, route, user, keyring, nonce)
         if line is not None:
             lines.append(f"Set-Cookie: {line}\r\n".encode("ascii"))
@@ -53,24 +63,27 @@ def client_set_cookies(values: Iterable[str], *, route: Route, user: str, keyrin
     return b"".join(lines)
 
 
-def upstream_cookie(header: str | None, *, route: Route, user: str, keyring: Keyring) -> str | None:
+def upstream_cookie(header: str | None, *, route: Route, user: str, keyring: Keyring, login: str = "") -> str | None:
     """Return the Cookie header for the upstream: its own cookies as it set them, nothing else; None for none.
+
+    `login` holds the cookies of our own login there: they stand in the place of whatever the client has of these.
 
     A cookie that does not unseal (another person's, another gateway's, an old key's) is as if it had not been sent.
     Of two with one name the first counts: browsers send the longest path first, and tornado would take the last one.
     """
     if header is None:
-        return None
+        return login or None
     own = _public_prefix(route)
     kept: dict[str, str] = {}
     for public_name, value in parse_cookies(header):
-        if public_name == _XSRF and _VALUE.fullmatch(value) is not None:
-            kept.setdefault(_XSRF, value)
+        if public_name == XSRF and _VALUE.fullmatch(value) is not None:
+            kept.setdefault(XSRF, value)
         elif public_name.startswith(own):
             name = public_name.removeprefix(own)
             if name not in kept:
                 _keep_unsealed(kept, name, value, keyring, _context(route, user, name))
-    return "; ".join(f"{name}={value}" for name, value in kept.items()) or None
+    pairs = [f"{name}={value}" for name, value in kept.items() if not (login and is_login_cookie(name))]
+    return "; ".join([*pairs, login] if login else pairs) or None
 
 
 def _keep_unsealed(kept: dict[str, str], name: str, value: str, keyring: Keyring, context: bytes) -> None:
@@ -88,7 +101,7 @@ def _client_line(text: str, route: Route, user: str, keyring: Keyring, nonce: No
     name, equals, value = (part.strip(" \t") for part in pair.partition("="))
     if not equals or _is_reserved(name) or _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
         return None
-    if name == _XSRF:
+    if name == XSRF:
         public, http_only = f"{name}={value}", ""
     else:
         public, http_only = f"{_public_prefix(route)}{name}=", "; HttpOnly"

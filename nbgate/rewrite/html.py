@@ -4,6 +4,7 @@ A tokenizer for just as much HTML as it takes to find start tags and the page co
 whole page: Voila sends one over minutes, in pieces that end anywhere. It holds back at most one tag (64 KiB; a longer
 one, such as an image in an attribute, passes as it is) and the configuration script (4 MiB; a longer one counts as a
 leak). It knows no charset: everything it looks for is ASCII, all other bytes pass as they are.
+Without a token it changes nothing but what it is to add behind the `<head>` tag, and holds back one tag at most.
 """
 
 import re
@@ -15,6 +16,7 @@ from nbgate.rewrite.page_config import edit_config
 from nbgate.rewrite.tags import TagReader
 from nbgate.rewrite.token_scrub import TokenGuard, TokenScrub
 
+BANNER = b'<script src="/_nbgate/static/banner.js" defer></script>'
 MAX_TAG_BYTES = 64 << 10
 MAX_CONFIG_BYTES = 4 << 20
 
@@ -50,14 +52,18 @@ class _In(Enum):
 
 
 class PageRewriter:
-    """Scrubs `token` from one page, and applies further edits to it.
+    """Scrubs `token` from one page, applies further edits to it, and adds `after_head` once.
+
+    It stands right behind the start tag of the page's head, before any script of the page; a page whose first element
+    below `html` is no `head` gets none.
 
     Attributes:
         leaked: The token would still be in the output, or could be: cut the answer. Nothing comes out any more.
     """
 
-    def __init__(self, token: str, edits: Sequence[PageEdit] = ()) -> None:
-        self._edits: tuple[PageEdit, ...] = (TokenScrub(token), *edits)
+    def __init__(self, token: str, edits: Sequence[PageEdit] = (), *, after_head: bytes = b"") -> None:
+        self._edits: tuple[PageEdit, ...] = (TokenScrub(token), *edits) if token else tuple(edits)
+        self._after_head = after_head
         self._guard = TokenGuard(token)
         self._in = _In.TEXT
         self._buffer = bytearray()
@@ -73,6 +79,8 @@ class PageRewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return those that may go to the client now."""
+        if not (self._edits or self._after_head or self._buffer):
+            return chunk  # there is nothing left to do
         self._buffer += chunk
         while self._step():
             pass
@@ -174,7 +182,7 @@ class PageRewriter:
                 self._out += tag[done : attribute.start]
                 self._out += b'"' + new + b'"' if attribute.bare else new  # a bare value must not become empty
                 done = attribute.end
-            if attribute.name == b"id" and old == _CONFIG_ID and self._tag.name == b"script":
+            if self._edits and attribute.name == b"id" and old == _CONFIG_ID and self._tag.name == b"script":
                 self._in = _In.CONFIG
         self._out += tag[done:]
         del self._buffer[:end]
@@ -184,6 +192,10 @@ class PageRewriter:
 
         `<title/>` is whole in SVG and open in HTML; reading on as markup finds every tag of both.
         """
+        if self._after_head and self._tag.name[:1] != b"/" and self._tag.name != b"html":
+            if self._tag.name == b"head":
+                self._out += self._after_head
+            self._after_head = b""
         is_config = self._in is _In.CONFIG
         raw_end = None if self._tag.self_closing and not is_config else _RAW_ENDS.get(self._tag.name)
         if raw_end is None:

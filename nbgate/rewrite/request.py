@@ -5,6 +5,7 @@ about the request, and no byte of the client's head passes but `Fields.forward`,
 target. Client lines come first and are gone before ours are added (T28, T29).
 """
 
+import re
 from urllib.parse import unquote_plus
 
 from msgspec import Struct
@@ -14,8 +15,11 @@ from nbgate.model.route import Route
 
 # Query parameters by which notebook servers take a token: a client's must reach neither them nor their logs.
 TOKEN_PARAMETERS = frozenset({"access_token", "token"})
+# Where we are logged in, it counts before the X-XSRFToken that we send, and could only be another mount's.
+LOGIN_PARAMETERS = TOKEN_PARAMETERS | {"_xsrf"}
 
 _SCHEME = "https://"
+_CLIENTS_XSRF = re.compile(rb"(?im)^x-[cx]srftoken:[^\r\n]*\r\n")
 
 
 class UpstreamAccess(Struct, frozen=True, gc=False, kw_only=True):
@@ -25,6 +29,7 @@ class UpstreamAccess(Struct, frozen=True, gc=False, kw_only=True):
         route: Whose upstream.
         token: Its credential, or "" for an open one.
         cookie: Its own cookies, unsealed, or None.
+        xsrf: What goes with a login of ours among these cookies, "" for none; the client's own goes nowhere then.
         client_address: IP address of the client, in text.
         identity: Ask for a whole, uncompressed answer: it may be a page that has to be rewritten.
         extensions: On a websocket, pass the offered extensions on; not where messages are judged.
@@ -36,6 +41,7 @@ class UpstreamAccess(Struct, frozen=True, gc=False, kw_only=True):
     client_address: str
     identity: bool = False
     extensions: bool = True
+    xsrf: str = ""
 
 
 class UpstreamHeads:
@@ -68,27 +74,29 @@ class UpstreamHeads:
         if head.fields is not self._fields or access != self._access:
             self._lines = _lines(head.fields, access)
             self._fields, self._access = head.fields, access
+        if b"?" in target:
+            target = strip_token(target, logged_in=bool(access.xsrf))
         return _head(head.method, target, self._lines, request_id)
 
 
-def strip_token(target: bytes) -> bytes:
-    """Return `target` without the query parameters that carry a token, in whatever spelling; all else stays."""
+def strip_token(target: bytes, *, logged_in: bool = False) -> bytes:
+    """Return `target` without the query parameters that carry a credential, in whatever spelling; all else stays."""
     path, mark, query = target.partition(b"?")
-    if not mark or (b"token" not in query and b"%" not in query):
+    if not mark or not (b"token" in query or b"%" in query or (logged_in and b"xsrf" in query)):
         return target
+    names = LOGIN_PARAMETERS if logged_in else TOKEN_PARAMETERS
     parameters = query.split(b"&")
-    kept = [parameter for parameter in parameters if not _carries_token(parameter)]
+    kept = [parameter for parameter in parameters if _name(parameter) not in names]
     if len(kept) == len(parameters):
         return target
     return path + mark + b"&".join(kept) if kept else path
 
 
-def _carries_token(parameter: bytes) -> bool:
-    return unquote_plus(parameter.partition(b"=")[0].decode("ascii")).strip() in TOKEN_PARAMETERS
+def _name(parameter: bytes) -> str:
+    return unquote_plus(parameter.partition(b"=")[0].decode("ascii")).strip()
 
 
 def _head(method: str, target: bytes, lines: bytes, request_id: str) -> bytes:
-    target = strip_token(target) if b"?" in target else target
     return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n" % (method.encode(), target, lines, request_id.encode())
 
 
@@ -103,15 +111,19 @@ def _lines(fields: Fields, access: UpstreamAccess) -> bytes:
     ]
     if access.cookie is not None:
         ours.append(f"Cookie: {access.cookie}")
+    forward = fields.forward
     if access.token:
         ours.append(f"Authorization: token {access.token}")
+    if access.xsrf:  # tornado joins two of them, and then neither is right
+        ours.append(f"X-XSRFToken: {access.xsrf}")
+        forward = _CLIENTS_XSRF.sub(b"", forward)
     if fields.websocket is not None:
-        ours += _handshake(fields.websocket, extensions=access.extensions)
+        ours += handshake_lines(fields.websocket, extensions=access.extensions)
     if not all(line.isascii() and line.isprintable() for line in ours):
         raise ValueError("a header line for the upstream would hold more than printable ASCII")
     conditional = b"" if access.identity else fields.conditional
     written = "".join(f"{line}\r\n" for line in ours).encode("ascii")
-    return f"Host: {authority}\r\n".encode("ascii") + fields.forward + conditional + written
+    return f"Host: {authority}\r\n".encode("ascii") + forward + conditional + written
 
 
 def _encoding(fields: Fields, *, identity: bool) -> list[str]:
@@ -146,7 +158,8 @@ def _own_path(address: str, host: str) -> str | None:
     return slash + path.partition("#")[0]
 
 
-def _handshake(offer: WebsocketOffer, *, extensions: bool) -> list[str]:
+def handshake_lines(offer: WebsocketOffer, *, extensions: bool) -> list[str]:
+    """Return the lines that ask for a websocket as the client did, with or without the extensions it offered."""
     lines = [
         "Connection: Upgrade",
         "Upgrade: websocket",

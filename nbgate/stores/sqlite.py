@@ -90,6 +90,22 @@ def open_state(path: Path) -> "SqliteState":
         raise _damaged(path, str(error)) from error
 
 
+def may_hold_users(path: Path) -> bool:
+    """Say whether the state in the file `path` holds an account, or cannot be looked at; changes nothing there."""
+    if not os.path.lexists(path):
+        return False
+    is_still = not os.path.lexists(f"{path}-wal")  # closed in order: nobody writes, reading needs no files beside it
+    how = "mode=ro&immutable=1" if is_still else "mode=ro"
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS)
+        try:
+            return connection.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+        finally:
+            connection.close()
+    except sqlite3.Error:  # whoever opens it to use it says what is wrong with it
+        return True
+
+
 class SqliteState:
     """Accounts and sessions in one file; used by one thread at a time, from any."""
 

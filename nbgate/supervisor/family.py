@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from nbgate.clock import Clock
 from nbgate.errors import LinkError
-from nbgate.link.messages import ChildEvent, LinkKeeper, LinkWorker, Message, ToSupervisor
+from nbgate.link.messages import ChildEvent, LinkKeeper, LinkWorker, ListenHere, Message, ToSupervisor
 from nbgate.supervisor.child import CONTROL, Child, Role, start_child
 from nbgate.supervisor.slots import Slot
 
@@ -109,6 +109,14 @@ class Family:
 
     def _descriptors(self, slot: Slot) -> tuple[int, ...]:
         return self._listen_fds if slot.role is Role.WORKER else ()
+
+    def listen_on(self, sockets: list[socket.socket]) -> None:
+        """Have every worker accept on `sockets` alone: who runs is told so, who comes later inherits them."""
+        self._listen_fds = tuple(sock.fileno() for sock in sockets)
+        for slot in self.workers:
+            for fd in self._listen_fds:
+                if slot.child is not None:
+                    self.send(slot, slot.child, ListenHere(is_last=fd == self._listen_fds[-1]), os.dup(fd))
 
     def introduce(self, keeper: Child) -> None:
         """The keeper is ready: give it a link to every worker, and tell it what happened meanwhile."""

@@ -14,16 +14,19 @@ from nbgate.clock import Clock, SystemClock
 from nbgate.errors import ExitCode, StartError, told
 from nbgate.link.messages import (
     DrainAsked,
+    FirstUser,
     KeeperReady,
     KillWorker,
     Listening,
     ReloadAsked,
+    Reloaded,
     ToSupervisor,
     WorkerReady,
 )
-from nbgate.supervisor import sockets as listening
 from nbgate.supervisor.child import Child, Role
+from nbgate.supervisor.door import Door
 from nbgate.supervisor.family import Events, Family, Plan
+from nbgate.supervisor.notify import READY, STOPPING, reloading
 from nbgate.supervisor.signals import SignalQueue, queued_signals
 from nbgate.supervisor.slots import Slot
 
@@ -32,26 +35,44 @@ _SIGNAL_STATUS = 128
 _TOLD_BY_THE_CHILD = frozenset(ExitCode) - {ExitCode.DONE, ExitCode.FAILURE}
 
 
+def _nobody(_text: str) -> None:
+    """Take note of nothing."""
+
+
 class Supervisor:
     """Runs the children of `plan` on bound `sockets`.
 
-    Not listening: until the keeper says it is ready. Draining: from the first SIGTERM or SIGINT, or when a child fails
-    before its place was ever filled well; workers are asked first, the keeper when the last worker has ended, so that
-    the audit is complete.
+    Not listening: until the keeper says it is ready. Listening on loopback alone: until there is a user; from then on
+    the workers, and every worker to come, have the other sockets. Draining: from the first SIGTERM or SIGINT, or when a
+    child fails before its place was ever filled well and nobody is served yet; workers are asked first, the keeper when
+    the last worker has ended, so that the audit is complete.
+
+    Args of the constructor:
+        say: Tells the operator a line.
+        notify: Tells the service manager a state (see `nbgate.supervisor.notify`).
+        on_listening: Called once with a URL of this machine, when somebody could log in there.
     """
 
     def __init__(
-        self, plan: Plan, sockets: list[socket.socket], *, say: Callable[[str], None], clock: Clock | None = None
+        self,
+        plan: Plan,
+        sockets: list[socket.socket],
+        *,
+        say: Callable[[str], None],
+        notify: Callable[[str], None] = _nobody,
+        on_listening: Callable[[str], None] = _nobody,
+        clock: Clock | None = None,
     ) -> None:
         self._plan = plan
-        self._sockets = sockets
         self._say = say
+        self._notify = notify
+        self._on_listening = on_listening
         self._clock = clock or SystemClock()
         self._selector = selectors.DefaultSelector()
         events = Events(on_message=self._heard, on_exit=self._ended)
         self.family = Family(plan, sockets, self._selector, self._clock, events)
-        self._port: int = sockets[0].getsockname()[1]
-        self._is_listening = False
+        self.door = Door(plan.ip, sockets)
+        self._has_user = False
         self._is_announced = False
         self._is_draining = False
         self._may_keeper_end = False
@@ -80,7 +101,7 @@ class Supervisor:
         """Kill what still runs and close what is open."""
         self.family.close()
         self._selector.close()
-        listening.close_all(self._sockets)
+        self.door.close()
 
     @property
     def is_over(self) -> bool:
@@ -120,7 +141,7 @@ class Supervisor:
         except OSError as error:
             slot.defer(now_monotonic)
             problem = f"cannot start {slot.name}: {str(error.strerror).lower()}"
-            if slot.was_ever_ready:
+            if slot.was_ever_ready or self._is_announced:
                 self._say(f"nbgate: {problem}; trying again")
             else:
                 hint = "see what takes the machine's processes, memory or descriptors (`ulimit -a`), and try again"
@@ -153,43 +174,61 @@ class Supervisor:
         match message:
             case KeeperReady() if slot.role is Role.KEEPER:
                 self._keeper_is_ready(child, message)
+            case FirstUser() if slot.role is Role.KEEPER:
+                self._user_is_there()
+            case Reloaded() if slot.role is Role.KEEPER:
+                self._reloaded()
             case KillWorker() if slot.role is Role.KEEPER:
                 self._kill_worker(message)
             case WorkerReady() if slot.role is Role.WORKER:
                 slot.mark_ready(child)
                 self._announce()
-            case KeeperReady() | KillWorker() | WorkerReady():  # not this role's to say
+            case KeeperReady() | FirstUser() | Reloaded() | KillWorker() | WorkerReady():  # not this role's to say
                 child.kill()
             case _:
                 assert_never(message)
 
     def _keeper_is_ready(self, child: Child, message: KeeperReady) -> None:
-        if not self._is_listening and not self._is_draining:
+        if message.users:
+            self._user_is_there()
+        if not self.door.is_open and not self._is_draining:
             try:
-                self._require_user(message.users)
-                listening.listen(self._sockets)
+                self.door.open(has_user=self._has_user)
             except StartError as error:
                 self._fail(error)
                 return
-            self._is_listening = True
+            if self.door.is_narrow:
+                self.family.listen_on(self.door.sockets)  # before `introduce`: a worker accepts when it is linked
         self.family.introduce(child)
         if self._is_announced:
             self.family.tell_keeper(Listening(urls=self._urls()))
         if self._is_reload_waiting:
             self._is_reload_waiting = False
             self.family.tell_keeper(ReloadAsked())
+        elif self._is_announced:
+            self._notify(READY)  # it may have ended in a reload
 
-    def _require_user(self, users: int) -> None:
-        """Refuse to be reached from elsewhere while nobody could log in, and while whoever comes first could try."""
-        if users:
+    def _user_is_there(self) -> None:
+        """Listen where it was asked for, if that had to wait for a user; where it cannot be done, go on as it is."""
+        self._has_user = True
+        if not self.door.is_narrow or self._is_draining:
             return
-        if not listening.is_loopback(self._plan.ip):
-            raise StartError(
-                f"no user yet: nbgate does not listen on {self._plan.ip}, beyond this machine",
-                hint="make the first one with `nbgate user add NAME`",
-                exit_code=ExitCode.CONFIGURATION,
-            )
-        self._say("nbgate: no user yet: make the first one with `nbgate user add NAME`")
+        try:
+            self.door.widen()
+        except StartError as error:
+            for line in told(error):
+                self._say(line)
+            self._say("nbgate: listening on this machine alone, until that is free and `nbgate reload` is typed")
+            return
+        self.family.listen_on(self.door.sockets)
+        if self._is_announced:
+            self._tell_urls()
+
+    def _reloaded(self) -> None:
+        if self._has_user:
+            self._user_is_there()  # once more, where it could not be done before
+        if self._is_announced:
+            self._notify(READY)
 
     def _kill_worker(self, message: KillWorker) -> None:
         for slot in self.family.workers:
@@ -202,17 +241,26 @@ class Supervisor:
         if self._is_announced:
             return
         self._is_announced = True
-        for url in self._urls():
+        self._tell_urls()
+        self._notify(READY)
+        if self._has_user:
+            self._on_listening(self._urls()[-1])
+
+    def _tell_urls(self) -> None:
+        urls = self._urls()
+        for url in urls:
             self._say(f"nbgate: listening on {url}")
-        self.family.tell_keeper(Listening(urls=self._urls()))
+        if self.door.is_narrow:
+            self._say(f"nbgate: not on {self._plan.ip}, before there is a user")
+        self.family.tell_keeper(Listening(urls=urls))
 
     def _urls(self) -> tuple[str, ...]:
-        return listening.urls(self._plan.ip, self._port, socket.gethostname())
+        return self.door.urls(socket.gethostname())
 
     def _ended(self, slot: Slot, status: int) -> None:
         if self._is_draining:
             return
-        if slot.was_ever_ready:
+        if slot.was_ever_ready or self._is_announced:  # who serves goes on serving, with fewer if need be
             self._say(f"nbgate: {slot.name} {_how(status)}; starting another")
             return
         if status not in _TOLD_BY_THE_CHILD:
@@ -223,6 +271,8 @@ class Supervisor:
     def _take_signals(self, queue: SignalQueue) -> None:
         for number in queue.take():
             if number == signal.SIGHUP:
+                if self._is_announced:
+                    self._notify(reloading())
                 self._is_reload_waiting = not self.family.tell_keeper(ReloadAsked())
             elif not self._is_draining:
                 self._say("nbgate: ending; once more to end at once")
@@ -236,6 +286,8 @@ class Supervisor:
     def _drain(self, seconds: float) -> None:
         """Ask the workers to end; one that was never ready has nothing to finish."""
         self._is_draining = True
+        self._notify(STOPPING)
+        self.door.stop()
         for slot in self.family.workers:
             if slot.child is None:
                 continue

@@ -1,8 +1,9 @@
 """Bind the listening sockets, and say in one line with a hint why not where it cannot be done.
 
-Binds early, so that a mistake shows before anything else starts; `listen` is called when the keeper is ready.
+Binds early, so that a mistake shows before anything else starts; when to listen is decided in `nbgate.supervisor.door`.
 """
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -81,6 +82,17 @@ def listen(sockets: list[socket.socket]) -> None:
             raise _start_error(error, address, port, ExitCode.USAGE) from error
 
 
+def stop(sockets: list[socket.socket]) -> None:
+    """Let no client connect, whoever holds copies of the sockets; they stay bound, and `listen` begins anew.
+
+    Shutting down a listening socket ends the listening itself, not only this process's hold on it: nobody needs to be
+    asked or waited for. Connections that were accepted go on; those that nobody has accepted yet are reset.
+    """
+    for sock in sockets:
+        with contextlib.suppress(OSError):  # ENOTCONN: it was not listening
+            sock.shutdown(socket.SHUT_RDWR)
+
+
 def close_all(sockets: list[socket.socket]) -> None:
     """Close the sockets; workers keep their copies."""
     for sock in sockets:
@@ -90,6 +102,18 @@ def close_all(sockets: list[socket.socket]) -> None:
 def is_loopback(ip: str) -> bool:
     """True where only this machine can reach `ip`."""
     return ip == "localhost" or (ip != "*" and ipaddress.ip_address(ip).is_loopback)
+
+
+def loopback_of(ip: str) -> str:
+    """Return the address by which this machine alone reaches what `ip` shall be."""
+    if ip == "*":
+        return "localhost"
+    return "::1" if ":" in ip else "127.0.0.1"
+
+
+def covers_loopback(ip: str) -> bool:
+    """True where who listens on `ip` listens on this machine's own addresses too."""
+    return ip in {"*", *_ALL}
 
 
 def urls(ip: str, port: int, hostname: str) -> tuple[str, ...]:

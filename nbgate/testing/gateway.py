@@ -169,14 +169,14 @@ def prepare_gateway(
     environment: Mapping[str, str] | None = None,
     certificate: Certificate | None = None,
 ) -> Gateway:
-    """Lay everything out in `folder` for a gateway in front of `upstream`; start nothing yet."""
+    """Lay everything out in `folder` for a gateway in front of `upstream`, "" for what runs; start nothing yet."""
     folder.mkdir(parents=True, exist_ok=True)
     pair = certificate or make_certificate(folder)
     file = folder / "nbgate.toml"
     file.write_text(config, encoding="utf-8")
     own = {"NBGATE_DATA_DIR": str(folder / "data"), "NBGATE_CONFIG": str(file)}
-    command = [sys.executable, "-m", "nbgate", "--upstream", upstream, "--cert", str(pair.pem), "--port", str(port)]
-    command += ["--workers", str(workers), *flags]
+    command = [sys.executable, "-m", "nbgate", "--cert", str(pair.pem), "--port", str(port)]
+    command += [*(("--upstream", upstream) if upstream else ()), "--workers", str(workers), *flags]
     program = Program(command, folder / "nbgate.log", {**(environment or {}), **own})
     return Gateway(folder=folder, certificate=pair, program=program, password=secrets.token_urlsafe(18), port=port)
 

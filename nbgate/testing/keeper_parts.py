@@ -16,8 +16,10 @@ from nbgate.errors import LinkError
 from nbgate.http.headers import make_tables
 from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_writer import AuditWriter
+from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.keeper import Keeper, KeeperParts
-from nbgate.keeper.probe import Finding, Guard
+from nbgate.keeper.password_login import LoginAnswer
+from nbgate.keeper.probe import Credential, Finding, Guard
 from nbgate.keeper.upstreams import Eyes
 from nbgate.link.messages import Message, RevokeAck, SessionsRevoked, ToKeeper
 from nbgate.model.keys import SealingKey, TlsMaterial
@@ -100,35 +102,70 @@ class FakeLink:
 
 
 class FakeUpstream:
-    """An upstream as `Eyes` see it."""
+    """One notebook server, or several that answer alike, as `Eyes` see it.
+
+    Attributes:
+        servers: What its runtime files say, for discovery too.
+        guard: How it answers strangers.
+        token: Opens it.
+        login: How it answers whoever logs in with `password`; its credential opens it.
+        with_credential: How it answers any credential, when set.
+        asked: The base URLs that were looked at; `logins` the passwords that were tried.
+    """
 
     def __init__(self) -> None:
         self.servers: tuple[RuntimeFile, ...] = (runtime_file(),)
         self.guard = Finding(Guard.GUARDED, 403)
         self.token = TOKEN
-        self.with_token: Finding | None = None
+        self.password = PASSWORD
+        self.login = LoginAnswer(Guard.OPEN, Credential(cookie="username-x=1; _xsrf=2", xsrf="2"))
+        self.with_credential: Finding | None = None
         self.asked: list[str] = []
+        self.logins: list[str] = []
         self.named_token: str | None = None
+        self.named_password: str | None = None
 
     def eyes(self) -> Eyes:
         """Return how the keeper looks at this upstream."""
-        named = None if self.named_token is None else self._named
-        return Eyes(servers=self._servers, guard=self._guard, token=self._token, named_token=named)
+        return Eyes(
+            running=self._running,
+            servers=self._servers,
+            guard=self._guard,
+            opens=self._opens,
+            product=self._product,
+            log_in=self._log_in,
+            named_token=None if self.named_token is None else self._named_token,
+            named_password=None if self.named_password is None else self._named_password,
+        )
+
+    async def _running(self) -> tuple[RuntimeFile, ...]:
+        return self.servers
 
     async def _servers(self, _upstream: Upstream) -> tuple[RuntimeFile, ...]:
         return self.servers
 
-    async def _named(self) -> str:
+    async def _named_token(self) -> str:
         return self.named_token or ""
+
+    async def _named_password(self) -> str:
+        return self.named_password or ""
 
     async def _guard(self, _upstream: Upstream, base_url: str) -> Finding:
         self.asked.append(base_url)
         return self.guard
 
-    async def _token(self, _upstream: Upstream, _base_url: str, token: str) -> Finding:
-        if self.with_token is not None:
-            return self.with_token
-        return Finding(Guard.OPEN, 200) if token == self.token else Finding(Guard.GUARDED, 403)
+    async def _opens(self, _upstream: Upstream, _base_url: str, credential: Credential) -> Finding:
+        if self.with_credential is not None:
+            return self.with_credential
+        good = credential == self.login.credential or credential.token == self.token
+        return Finding(Guard.OPEN, 200) if good else Finding(Guard.GUARDED, 403)
+
+    async def _product(self, _upstream: Upstream, _base_url: str) -> str:
+        return "JupyterLab"
+
+    async def _log_in(self, _upstream: Upstream, _base_url: str, password: str) -> LoginAnswer:
+        self.logins.append(password)
+        return self.login if password == self.password else LoginAnswer(Guard.GUARDED)
 
 
 def runtime_file(**changes: Any) -> RuntimeFile:
@@ -177,8 +214,7 @@ class Rig:
             "eyes": self.upstream.eyes(),
             "kill": lambda worker, pid, reason: self.killed.append((worker, pid, reason)),
             "config": Config(),
-            "upstream": Upstream(host="localhost", port=8888),
-            "base_url": "",
+            "upstreams": Upstreams(named=((changes.pop("upstream", Upstream(host="localhost", port=8888)), ""),)),
             "tables": make_tables(methods=frozenset({"GET"})),
             "material": TlsMaterial(chain_pem=b"chain", key_pem=b"key"),
             "sealing_keys": (SealingKey(id=0, secret=b"s" * 32),),

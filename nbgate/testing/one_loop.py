@@ -20,6 +20,7 @@ import uvloop
 
 from nbgate.edge.worker import WorkerCore
 from nbgate.keeper.server import serving
+from nbgate.keeper.setup import Setup
 from nbgate.keeper.workers import Worker
 from nbgate.link.channel import Link, open_link
 from nbgate.link.messages import MAX_TO_KEEPER_BYTES, MAX_TO_WORKER_BYTES, ToKeeper, ToWorker
@@ -128,9 +129,15 @@ class OneLoop:
     async def _start(self) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
-        await self._stack.enter_async_context(serving(make_pages_app(self.rig.keeper), self._pages))
+        self.setup = Setup(
+            folder=self._pages.parent,
+            accounts=self.rig.keeper.accounts,
+            clock=self.rig.clock,
+            random_bytes=self.rig.random_bytes,
+        )
+        await self._stack.enter_async_context(serving(make_pages_app(self.rig.keeper, self.setup), self._pages))
         await self.rig.keeper.start()
-        await self.rig.keeper.watch.look_once()
+        await self.rig.keeper.mounts.look_once()
         self._core = WorkerCore(
             loop=self._loop,
             clock=self.rig.clock,

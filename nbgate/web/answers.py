@@ -1,7 +1,7 @@
-"""Answers of nbgate's own pages: HTML that can run nothing, JSON that nobody may keep, and the headers both carry.
+"""Answers of nbgate's own pages: HTML that can run nothing but our files, JSON that nobody may keep, and their headers.
 
-No page uses a script, an inline style or anything from another origin; what a person typed is escaped by the template
-engine, never by hand.
+No page uses an inline script, an inline style or anything from another origin; what a person typed is escaped by the
+template engine, never by hand.
 """
 
 from pathlib import Path
@@ -38,7 +38,6 @@ JSON_HEADERS: Final = {
 }
 ASSET_HEADERS: Final = {
     **_COMMON,
-    "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 

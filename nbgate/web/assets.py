@@ -1,5 +1,6 @@
 """The static files of nbgate's own pages, served from memory under names that change with their content.
 
+The banner's script alone has a lasting name: notebook pages ask for it, and workers, who add it there, know no digest.
 Only files listed here exist: there is no folder to walk out of (CVE-2024-23334).
 """
 
@@ -10,15 +11,24 @@ from typing import Final
 from msgspec import Struct
 
 PREFIX: Final = "/_nbgate/static/"
-_TYPES: Final = {"logo.svg": "image/svg+xml", "style.css": "text/css"}
+LASTING: Final = frozenset({"banner.js"})
+_TYPES: Final = {
+    "banner.js": "text/javascript",
+    "diagnose.js": "text/javascript",
+    "logo.svg": "image/svg+xml",
+    "style.css": "text/css",
+}
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_AN_HOUR: Final = "public, max-age=3600"
 
 
 class Asset(Struct, frozen=True):
-    """One static file; `name` holds a digest of `body`, so that browsers may keep it for ever."""
+    """One static file; where `name` holds a digest of `body`, browsers may keep it for ever."""
 
     name: str
     body: bytes
     content_type: str
+    cache_control: str
 
 
 class Assets:
@@ -43,5 +53,7 @@ class Assets:
 
 def _load(path: Path, content_type: str) -> Asset:
     body = path.read_bytes()
+    if path.name in LASTING:
+        return Asset(path.name, body, content_type, _AN_HOUR)
     digest = hashlib.sha256(body).hexdigest()[:12]
-    return Asset(f"{path.stem}-{digest}{path.suffix}", body, content_type)
+    return Asset(f"{path.stem}-{digest}{path.suffix}", body, content_type, _FOR_EVER)

@@ -20,10 +20,10 @@ from nbgate.keeper.server import error_middleware
 from nbgate.keeper.users import Changed
 from nbgate.link.peer import peer_uid
 from nbgate.web.answers import json_answer, json_error
-from nbgate.web.bodies import MAX_BODY_BYTES, Fields, read_json
+from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_json
 
 SCHEME: Final = "control "
-_NEW_USER: Final = Fields(frozenset({"name", "password"}))
+_NEW_USER: Final = Fields(frozenset({"name"}), frozenset({"password", "password_hash"}))
 _PASSWORD: Final = Fields(frozenset({"password"}))
 _ACTOR: Final = web.RequestKey("actor", str)
 
@@ -82,8 +82,12 @@ class _Control:
         )
 
     async def add_user(self, request: web.Request) -> web.Response:
-        body = await read_json(request, _NEW_USER)
-        return _changed(await self._accounts.add(body["name"], body["password"], request[_ACTOR]), 201)
+        match await read_json(request, _NEW_USER):
+            case {"name": name, "password": password, **rest} if not rest:
+                return _changed(await self._accounts.add(name, password, request[_ACTOR]), 201)
+            case {"name": name, "password_hash": prepared, **rest} if not rest:
+                return _changed(await self._accounts.add_prepared(name, prepared, request[_ACTOR]), 201)
+        raise BodyError(400, "either a password or a password_hash")
 
     async def set_password(self, request: web.Request) -> web.Response:
         body = await read_json(request, _PASSWORD)

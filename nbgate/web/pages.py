@@ -16,10 +16,14 @@ from nbgate.http.cookies import session_cookie_name
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.server import error_middleware, request_id
+from nbgate.keeper.setup import Setup
 from nbgate.model.session import Session
 from nbgate.web.answers import ASSET_HEADERS, FOLDER, Pages, json_answer, json_error, see_other
 from nbgate.web.assets import PREFIX, Assets
 from nbgate.web.bodies import MAX_BODY_BYTES, Fields, read_form, read_json
+from nbgate.web.diagnose import add_diagnose
+from nbgate.web.servers import add_servers
+from nbgate.web.setup import add_setup
 
 CLIENT: Final = "X-Nbgate-Client"
 SESSION: Final = "X-Nbgate-Session"
@@ -32,13 +36,19 @@ RETRY_SECONDS: Final = "3"
 _WRONG: Final = "Wrong user name or password."
 _BUSY: Final = "Too many people are signing in right now. Try again in a few seconds."
 _UNAVAILABLE: Final = "Signing in is not possible right now. Try again in a few seconds."
-_HEADINGS: Final = {400: "That did not work", 403: "Not allowed", 404: "Not found", 405: "Not allowed"}
+_HEADINGS: Final = {
+    400: "That did not work",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not allowed",
+    410: "This link is over",
+}
 _LOGIN_FIELDS: Final = Fields(frozenset({"username", "password"}), frozenset({"next"}))
 _API_LOGIN_FIELDS: Final = Fields(frozenset({"username", "password"}))
 _LOGOUT_FIELDS: Final = Fields(frozenset({"form_token"}))
 
 
-def make_pages_app(keeper: Keeper) -> web.Application:
+def make_pages_app(keeper: Keeper, setup: Setup) -> web.Application:
     """Return the application that the workers reach through the keeper's private socket."""
     pages = _OwnPages(keeper)
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware(pages.failure)])
@@ -50,6 +60,9 @@ def make_pages_app(keeper: Keeper) -> web.Application:
     app.router.add_post("/_nbgate/api/logout", pages.api_log_out)
     app.router.add_get("/_nbgate/ready", pages.show_ready)
     app.router.add_get(PREFIX + "{name}", pages.show_asset)
+    add_diagnose(app, keeper, pages.templates)
+    add_setup(app, setup, pages.templates, pages.first_log_in)
+    add_servers(app, keeper, pages.templates)
     return app
 
 
@@ -59,7 +72,7 @@ class _OwnPages:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._assets = Assets(FOLDER / "static")
-        self._pages = Pages(self._assets)
+        self.templates = Pages(self._assets)
 
     async def show_login(self, request: web.Request) -> web.Response:
         next_path = _one_next(request.query.getall("next", []))
@@ -81,6 +94,12 @@ class _OwnPages:
         else:
             answer = see_other(next_path or "/")
             _set_cookie(request, answer, token)
+        return answer
+
+    async def first_log_in(self, request: web.Request, username: str, password: str) -> web.Response:
+        _, token = await self._log_in(request, username, password)
+        answer = see_other("/")
+        _set_cookie(request, answer, token)
         return answer
 
     async def api_log_in(self, request: web.Request) -> web.Response:
@@ -128,7 +147,8 @@ class _OwnPages:
         asset = self._assets.find(request.match_info["name"])
         if asset is None:
             raise web.HTTPNotFound
-        return web.Response(body=asset.body, content_type=asset.content_type, headers=ASSET_HEADERS)
+        headers = {**ASSET_HEADERS, "Cache-Control": asset.cache_control}
+        return web.Response(body=asset.body, content_type=asset.content_type, headers=headers)
 
     def failure(self, request: web.Request, status: int, public: str, hint: str) -> web.StreamResponse:
         """Return the answer for what could not be served: a page for somebody who was going to one, JSON else."""
@@ -136,7 +156,7 @@ class _OwnPages:
             answer: web.Response = json_error(status, public, hint)
         else:
             heading = _HEADINGS.get(status, "Something went wrong" if status >= 500 else "That did not work")
-            answer = self._pages.answer(
+            answer = self.templates.answer(
                 "error.html", status, heading=heading, text=_sentence(public, hint), request_id=request_id(request)
             )
         if status == 503:
@@ -171,7 +191,7 @@ class _OwnPages:
         next_path: str | None = None,
         signed_out: bool = False,
     ) -> web.Response:
-        return self._pages.answer(
+        return self.templates.answer(
             "login.html",
             status,
             host=request.headers.get("Host", ""),
@@ -186,7 +206,7 @@ class _OwnPages:
     ) -> web.Response:
         token = new_form_token(self._keeper.form_key, LOGOUT_FORM, session.id)
         host = request.headers.get("Host", "")
-        return self._pages.answer(
+        return self.templates.answer(
             "logout.html", status, user=session.user, host=host, problem=problem, form_token=token
         )
 

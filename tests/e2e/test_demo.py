@@ -1,15 +1,18 @@
-"""`make run` as a person sees it: one text with link, user and password; Ctrl-C ends everything."""
+"""`make run` as a person sees it: user and password once, then the link; Ctrl-C ends everything."""
 
 import http.client
 import json
+import os
 import re
 import signal
 import ssl
 import sys
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
+from nbgate.testing.jupyter import find_jupyter_lab
 from nbgate.testing.process import Program, descendants, is_running
 from nbgate.testing.wait import wait_until
 
@@ -19,7 +22,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 @pytest.fixture
 def demo(tmp_path):
     words = ["--folder", str(tmp_path / "run"), "--port", "0"]
-    program = Program([sys.executable, "-m", "nbgate.testing.demo", *words], tmp_path / "said")
+    path = os.pathsep.join([str(Path(find_jupyter_lab()).parent), os.environ["PATH"]])
+    program = Program([sys.executable, "-m", "nbgate.testing.demo", *words], tmp_path / "said", {"PATH": path})
     program.start()
     yield program
     program.end()
@@ -38,9 +42,9 @@ def log_in(url, user, password):
 
 
 def test_the_greeting_is_true_and_ctrl_c_ends_everything(demo):
-    demo.wait_for_line("Ctrl-C ends both", deadline_seconds=90)
+    url = demo.wait_for_line(r"listening on (https://\S+)", deadline_seconds=90)[1]
     said = demo.said()
-    url, user, password = (re.search(rf"{word}:? +(\S+)", said)[1] for word in ("nbgate:", "user", "password"))
+    user, password = (re.search(rf"{word}: +(\S+)", said)[1] for word in ("user", "password"))
     assert 1 == said.count(password)
     assert 200 == log_in(url, user, password)
     family = descendants(demo.pid)

@@ -10,8 +10,9 @@ import pytest
 import secrets_hunt
 from playwright.sync_api import expect
 
+from nbgate.rewrite.html import BANNER
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
-from nbgate.testing.gateway import USER, running_gateway
+from nbgate.testing.gateway import CHEAP_LOGIN, USER, running_gateway
 from nbgate.testing.jupyter import running_jupyter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -72,6 +73,8 @@ def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp
             page.screenshot(path=tmp_path / "last-sight.png")
             raise
         compare_bodies(gateway, jupyter, base, recorder, f"{name}={value}")
+        set_banner(gateway, "false")
+        compare_bodies(gateway, jupyter, base, recorder, f"{name}={value}", banner=b"")
         lab_steps.log_out(page)
         page.goto(f"{base}/lab")
         expect(page).to_have_url(re.compile(r"/_nbgate/login"))
@@ -103,13 +106,23 @@ def check_no_secret(gateway, recorder, secrets):
     assert [] == secrets_hunt.find(secrets, places)
 
 
-def compare_bodies(gateway, jupyter, base, recorder, cookie):
-    """Fetch what the browser fetched once more, through the gateway and from the upstream: the same, but for secrets."""
+def set_banner(gateway, value):
+    (gateway.folder / "nbgate.toml").write_text(f"banner = {value}\n{CHEAP_LOGIN}", encoding="utf-8")
+    done = gateway.command("reload")
+    assert 0 == done.returncode, done.stderr
+
+
+def compare_bodies(gateway, jupyter, base, recorder, cookie, *, banner=BANNER):
+    """Fetch what the browser fetched once more, through the gateway and from the upstream.
+
+    The same to the byte, but for secrets, and for the one tag behind the head of a page.
+    """
     urls = {answer.url for answer in recorder.answers if answer.method == "GET" and answer.status == 200}
     paths = sorted(url.removeprefix(base) for url in urls if url.startswith(base) and not LIVE.search(url))
     assert len(paths) > 50
-    different = [path for path in paths if through(gateway, path, cookie) != directly(jupyter, path)]
-    assert [] == different
+    ours = {path: through(gateway, path, cookie) for path in paths}
+    assert [] == [path for path in paths if ours[path] != directly(jupyter, path, banner)]
+    assert bool(banner) == any(BANNER in body for _, body in ours.values())
 
 
 def through(gateway, path, cookie):
@@ -117,13 +130,16 @@ def through(gateway, path, cookie):
     return status, normal(body)
 
 
-def directly(jupyter, path):
-    """Return what the upstream itself answers, with its token taken out as the gateway does."""
+def directly(jupyter, path, banner):
+    """Return what the upstream itself answers, with its token taken out and `banner` put in as the gateway does."""
     url = urllib.parse.urljoin(jupyter.url, path)
     request = urllib.request.Request(url, headers={"Authorization": f"token {jupyter.token}"})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, normal(answer.read().replace(jupyter.token.encode(), b""))
+            body = answer.read().replace(jupyter.token.encode(), b"")
+            if answer.headers.get_content_type() == "text/html":
+                body = body.replace(b"<head>", b"<head>" + banner, 1)
+            return answer.status, normal(body)
     except urllib.error.HTTPError as error:
         return error.code, normal(error.read().replace(jupyter.token.encode(), b""))
 

@@ -54,11 +54,10 @@ PEMS = [
 ]
 
 
-def start_and_end(tmp_path, *, upstream="127.0.0.1:1", port=0, flags=(), pem=None, user=True):
+def start_and_end(tmp_path, *, upstream="127.0.0.1:1", port=0, flags=(), pem=None):
     """Start a gateway that must not come up; return its exit code and its lines."""
     gateway = prepare_gateway(tmp_path, upstream, port=port, flags=flags)
-    if user:
-        gateway.add_user()
+    gateway.add_user()
     if pem is not None:
         gateway.certificate.pem.write_bytes(pem)
     gateway.program.start()
@@ -118,12 +117,6 @@ def test_a_mistyped_upstream_is_a_usage_error(tmp_path):
     code, lines = start_and_end(tmp_path, upstream="localhost:notaport")
     assert USAGE == code, lines
     check_lines(lines, "--upstream", "port", "localhost:8888")
-
-
-def test_nobody_to_log_in_keeps_it_on_loopback(tmp_path):
-    code, lines = start_and_end(tmp_path, flags=("--ip", "*"), user=False)
-    assert CONFIGURATION == code, lines
-    check_lines(lines, "nbgate user add")
 
 
 def test_an_open_upstream_is_refused(tmp_path):

@@ -12,8 +12,8 @@ PIECES = [b"<", b">", b"</", b"/>", b"/", b"=", b'"', b"'", b" ", b"\n", b"\x0b"
 PAGES = st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40).map(b"".join)
 
 
-def rewrite(page: bytes, cuts: list[int]) -> tuple[bytes, bool]:
-    rewriter = PageRewriter(TOKEN)
+def rewrite(page: bytes, cuts: list[int], token: str = TOKEN, *, after_head: bytes = b"") -> tuple[bytes, bool]:
+    rewriter = PageRewriter(token, after_head=after_head)
     out = b""
     done = 0
     for cut in sorted(cut % (len(page) + 1) for cut in cuts):
@@ -39,6 +39,20 @@ def test_the_token_never_comes_out(page: bytes, cuts: list[int]) -> None:
     for sown in (page[:middle] + TOKEN.encode() + page[middle:], page.replace(b"x", TOKEN.encode())):
         out, _ = rewrite(sown, cuts)
         assert TOKEN.encode() not in out
+
+
+@given(PAGES, st.lists(st.integers(min_value=0, max_value=10_000), max_size=10), st.sampled_from(["", TOKEN]))
+def test_what_is_added_behind_the_head_is_added_once_and_wherever_the_page_is_cut(
+    page: bytes, cuts: list[int], token: str
+) -> None:
+    for sown in (page, b"<html><head>" + page):
+        plain, leaked = rewrite(sown, [], token)
+        with_it = [rewrite(sown, where, token, after_head=b"<ADDED>") for where in ([], cuts, list(range(len(sown))))]
+        assert {leaked} == {each[1] for each in with_it}
+        if not leaked:
+            (whole,) = {each[0] for each in with_it}
+            assert plain == whole.replace(b"<ADDED>", b"")
+            assert whole.count(b"<ADDED>") == (1 if sown is not page else 0)
 
 
 def is_part_of(short: bytes, long: bytes) -> bool:

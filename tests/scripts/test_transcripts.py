@@ -50,7 +50,7 @@ def parse(text: str) -> tuple[list[str], list[Step]]:
         word, _, rest = line.partition(" ")
         last = steps[-1] if steps else None
         match word:
-            case "#" | "" if not (isinstance(last, Command) and line == ""):
+            case "#" | "" if not line.startswith(" "):
                 continue
             case "skip":
                 needs.append(rest.removeprefix("unless "))
@@ -68,8 +68,7 @@ def parse(text: str) -> tuple[list[str], list[Step]]:
             case "?" if isinstance(last, Command):
                 last.code = int(rest)
             case _ if isinstance(last, Command):
-                if line:
-                    last.out.append(line)
+                last.out.append(line)
             case _:
                 raise ValueError(f"not a line of a transcript: {line}")
     return needs, steps
@@ -81,6 +80,10 @@ def is_there(need: str) -> bool:
             return os.geteuid() == 0
         case "privileged ports":
             return os.geteuid() == 0 and int(UNPRIVILEGED_START.read_text()) > 443
+        case "user namespaces":
+            return (
+                os.geteuid() != 0 or subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0
+            )
         case _:
             raise ValueError(f"unknown need: {need}")
 

@@ -34,6 +34,11 @@ def test_a_new_folder_is_0700_whatever_the_umask_is(tmp_path, umask):
     assert 0o700 == mode(tmp_path / "folder")
 
 
+def test_folders_on_the_way_are_as_private(tmp_path, umask):
+    make_private_folder(tmp_path / "a" / "b" / "c")
+    assert [0o700] * 3 == [mode(tmp_path / name) for name in ("a", "a/b", "a/b/c")]
+
+
 def test_a_private_folder_is_taken_as_it_is(tmp_path):
     make_private_folder(tmp_path / "folder")
     make_private_folder(tmp_path / "folder")

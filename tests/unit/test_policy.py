@@ -28,19 +28,19 @@ def compiled(*routes, upstreams=(), limits=None, failing=0.0):
 
 
 @pytest.mark.parametrize(
-    ("prefixes", "only"),
+    ("prefixes", "front"),
     [
-        (["/"], ""),
+        (["/"], "/"),
         (["/lab1/"], "/lab1/"),
         (["/a/b/"], "/a/b/"),
-        (["/lab1/", "/lab2/"], ""),
-        (["/", "/lab1/"], ""),
+        (["/lab1/", "/lab2/"], "/_nbgate/servers"),
+        (["/", "/lab1/"], "/"),
         ([], ""),
     ],
 )
-def test_the_only_mount_below_the_root_is_known(prefixes, only):
+def test_where_the_root_leads_is_known(prefixes, front):
     routes = [route(f"r{index}", prefix) for index, prefix in enumerate(prefixes)]
-    assert only == compiled(OWN, *routes).only_prefix
+    assert front == compiled(OWN, *routes).front
 
 
 def test_the_limits_of_heads_are_those_of_the_configuration():

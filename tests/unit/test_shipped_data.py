@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from nbgate.config.document import Source, build_config, require_upstream
+from nbgate.config.document import File, Source, build_config
 from nbgate.resources import data_path
 
 EXAMPLES = sorted(data_path("deploy", "examples").glob("*.toml"))
@@ -46,7 +46,6 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_a_configuration_that_serves(example):
-    source = Source(config=str(example), environ={"HOME": "/home/ada"})
-    loaded = build_config(source, example.read_text(encoding="utf-8"))
-    require_upstream(loaded)
-    assert str(example) == loaded.path
+    file = File(path=str(example), text=example.read_text(encoding="utf-8"))
+    loaded = build_config(Source(environ={"HOME": "/home/ada"}), file)
+    assert (str(example),) == loaded.files

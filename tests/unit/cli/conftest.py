@@ -20,7 +20,11 @@ def folder(tmp_path, monkeypatch) -> Path:
     path = tmp_path / "state"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NBGATE_DATA_DIR", str(path))
-    monkeypatch.delenv("NBGATE_CONFIG", raising=False)
+    for name in ("NBGATE_CONFIG", "NBGATE_PROFILE", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "etc"))
+    monkeypatch.setattr("nbgate.config.folders.SYSTEM_CONFIG_DIR", str(tmp_path / "etc" / "nbgate"))
     (tmp_path / "cheap.toml").write_text("[login]\nmemory_kib = 8192\ntime_cost = 1\n")
     return path
 

@@ -58,8 +58,9 @@ def test_none_runs(tmp_path, leave):
 
 
 def test_a_folder_that_cannot_be_reached_is_a_permission_error(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(StartError, match="cannot reach the gateway") as caught:
-        maybe_connect(tmp_path / ("x" * 300))
+        maybe_connect(tmp_path / "loop")
 
     assert ExitCode.PERMISSION == caught.value.exit_code
 
@@ -84,3 +85,11 @@ def test_without_a_private_key_nothing_is_asked(gateway, folder, spoil):
 
     assert ExitCode.PERMISSION == caught.value.exit_code
     assert [] == gateway.asked
+
+
+def test_a_data_folder_whose_sockets_could_not_be_reached(run, folder, tmp_path):
+    deep = tmp_path / ("d" * 107)
+    code, _, err = run("status", "--data-dir", str(deep))
+
+    assert 78 == code
+    assert f"nbgate: the data folder {deep} has too long a path for the sockets in it\n  hint: choose a shorter" in err

@@ -1,12 +1,15 @@
 """Where a new password may come from."""
 
+import subprocess
 import sys
 
 import pytest
 
+import nbgate
 from nbgate.cli import passwords
-from nbgate.cli.passwords import read_password
-from nbgate.errors import ExitCode, StartError
+from nbgate.cli.passwords import passwd, read_hash, read_password
+from nbgate.crypto.passwords import parse_prepared_hash, verify_password
+from nbgate.errors import ExitCode, InputRefused, StartError
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,79 @@ def test_on_a_terminal_it_is_asked_for_twice(typed, monkeypatch, second, expecte
     else:
         assert expected == read_password(from_stdin=False)
     assert [] == answers
+
+
+@pytest.mark.parametrize(("data", "expected"), [(b"$argon2id$x\n", "$argon2id$x"), (b"a\nb\r\n", "a\nb")])
+def test_a_hash_is_read_as_it_is(typed, data, expected):
+    typed(data)
+
+    assert expected == read_hash()
+
+
+def test_without_a_hash_there_is_an_example(typed):
+    typed(b"\n")
+    with pytest.raises(StartError, match="there is no hash on standard input") as caught:
+        read_hash()
+
+    assert (ExitCode.USAGE, "for example: nbgate user add NAME --hash-stdin < FILE") == (
+        caught.value.exit_code,
+        caught.value.hint,
+    )
+
+
+GOOD = "a parrot on the third shelf"
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What is typed at the prompts."""
+    typed = []
+    monkeypatch.setattr(passwords.getpass, "getpass", lambda prompt: typed.pop(0))
+    return typed
+
+
+def test_passwd_hashes_what_it_is_given():
+    made = passwd(GOOD)
+
+    assert made == parse_prepared_hash(made)
+    verify_password(made, GOOD)
+    assert made != passwd(GOOD)
+
+
+def test_passwd_is_part_of_the_package_and_costs_nothing_before():
+    script = "import sys, nbgate; a = 'argon2' in sys.modules; from nbgate import passwd; print(a, callable(passwd), passwd.__module__)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ("False True nbgate.cli.passwords\n", "") == (done.stdout, done.stderr)
+
+
+def test_the_package_has_no_other_hidden_names():
+    with pytest.raises(AttributeError, match="module 'nbgate' has no attribute 'password'"):
+        nbgate.password  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "typed_in",
+    [[GOOD, GOOD], ["short", GOOD, GOOD], [GOOD, "other", GOOD, GOOD], ["short", GOOD, "other", GOOD, GOOD]],
+)
+def test_passwd_asks_twice_and_again_up_to_three_times(answers, typed_in):
+    answers += typed_in
+
+    verify_password(passwd(), GOOD)
+    assert [] == answers
+
+
+def test_passwd_gives_up_after_three_tries(answers, capsys):
+    answers += ["short", GOOD, "other", "", "not asked for"]
+    with pytest.raises(InputRefused, match="no password after three tries"):
+        passwd()
+
+    assert ["not asked for"] == answers
+    said = capsys.readouterr().err.splitlines()
+    assert ["This password cannot be set: use at least 12 characters.", "The two passwords differ."] == said[:2]
+
+
+@pytest.mark.parametrize("passphrase", ["", "short", "passwordpassword"])
+def test_passwd_refuses_what_cannot_be_a_password_here(passphrase):
+    with pytest.raises(InputRefused):
+        passwd(passphrase)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,9 +24,11 @@ class FakeSupervisor:
     """Remembers what it was to run."""
 
     made: tuple = ()
+    opens_browser = False
 
-    def __init__(self, plan, sockets, *, say) -> None:
+    def __init__(self, plan, sockets, *, say, notify, on_listening) -> None:
         FakeSupervisor.made = (plan, [sock.getsockname() for sock in sockets])
+        FakeSupervisor.opens_browser = on_listening is serve.open_browser
         for sock in sockets:
             sock.close()
 
@@ -49,9 +52,98 @@ def test_flags_reach_the_supervisor_and_its_exit_code_is_ours(run, folder, super
     assert (3, "127.0.0.1", 30.0) == (plan.workers, plan.ip, plan.drain_seconds)
     assert (sys.executable, "-P", "-m", "nbgate.app") == plan.program
     source = msgspec.json.decode(plan.source_json, type=Source)
-    flags = {"upstream": "localhost:8888", "port": 0, "workers": 3, "allow_open_upstream": True}
+    flags = {"upstream": ["localhost:8888"], "port": "0", "workers": "3", "allow_open_upstream": True}
     assert flags == source.flags
     assert str(folder) == load_config(source).config.data_dir
+
+
+@pytest.mark.parametrize(("words", "expected"), [(("--browser",), True), (("--no-browser",), False), ((), False)])
+def test_the_browser_is_opened_where_it_is_wanted(run, folder, supervised, words, expected):
+    assert 42 == run("--upstream", "localhost:8888", "--port", "0", *words)[0]
+    assert expected == supervised.opens_browser
+
+
+def test_who_wants_no_account_wants_no_gateway(run, folder, supervised, monkeypatch):
+    sockets = []
+    monkeypatch.setattr(serve, "bind", lambda loaded: sockets)
+    monkeypatch.setattr(serve, "ask_for_first_user", lambda loaded: ExitCode.INTERRUPTED)
+    FakeSupervisor.made = ()
+
+    assert (ExitCode.INTERRUPTED, ()) == (run("--upstream", "localhost:8888", "--port", "0")[0], supervised.made)
+
+
+@pytest.mark.parametrize(
+    ("retries", "in_a_row", "at_random"), [(0, 1, 0), (1, 2, 0), (4, 5, 0), (5, 5, 1), (50, 5, 46)]
+)
+def test_the_ports_to_try_are_those_of_notebook_servers(retries, in_a_row, at_random):
+    asked = []
+
+    def randint(low, high):
+        asked.append((low, high))
+        return low
+
+    ports = list(serve.ports_to_try(8443, retries, randint))
+
+    assert [8443 + number for number in range(in_a_row)] == ports[:in_a_row]
+    assert [(8443 - 2 * (retries + 1), 8443 + 2 * (retries + 1))] * at_random == asked
+    assert retries + 1 == len(ports)
+
+
+@pytest.mark.parametrize(
+    ("first", "ports"), [(0, [0]), (1, [1, 2, 3, 4, 5]), (65534, [65534, 65535]), (65535, [65535])]
+)
+def test_no_port_is_tried_that_is_none(first, ports):
+    assert ports == list(serve.ports_to_try(first, 0 if first == 0 else 4, lambda low, high: low))
+
+
+@pytest.fixture
+def occupied(monkeypatch):
+    """Two ports in a row, the first one occupied, as if the first were the default."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as next_one:
+            port = server.getsockname()[1]
+            try:
+                next_one.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            next_one.close()
+            yield port
+            return
+
+
+def loaded_with(occupied, **flags):
+    source = Source(flags={"upstream": ["localhost:8888"], "data_dir": "/nonexistent", **flags})
+    loaded = load_config(source)
+    config = msgspec.structs.replace(loaded.config, port=occupied)
+    return msgspec.structs.replace(loaded, config=config)
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "localhost"])
+def test_an_occupied_default_port_on_loopback_is_said_and_the_next_one_taken(occupied, capsys, ip):
+    sockets = serve.bind(loaded_with(occupied, ip=ip))
+
+    assert {occupied + 1} == {sock.getsockname()[1] for sock in sockets}
+    assert f"nbgate: port {occupied} is in use, trying {occupied + 1}\n" == capsys.readouterr().err
+    for sock in sockets:
+        sock.close()
+
+
+@pytest.mark.parametrize("flags", [{"ip": "*"}, {"ip": "0.0.0.0"}, {"port": 8443}, {"port_retries": 0}])
+def test_an_occupied_port_that_somebody_chose_or_others_reach_is_an_error(occupied, capsys, flags):
+    with pytest.raises(StartError, match="is already in use") as caught:
+        serve.bind(loaded_with(occupied, **flags))
+
+    assert (ExitCode.TRY_AGAIN, "") == (caught.value.exit_code, capsys.readouterr().err)
+
+
+def test_another_mistake_is_not_answered_by_another_port(monkeypatch, capsys):
+    def refuse(ip, port, *, mistyped):
+        raise StartError("no", exit_code=ExitCode.PERMISSION)
+
+    monkeypatch.setattr(serve, "bind_sockets", refuse)
+    with pytest.raises(StartError):
+        serve.bind(loaded_with(8443))
+    assert "" == capsys.readouterr().err
 
 
 def test_auto_is_one_worker_for_each_core_we_may_use(folder):
@@ -76,6 +168,7 @@ def test_an_address_of_another_machine_is_mistyped_where_it_was_typed(run, folde
         ("/usr/lib/python3/dist-packages", {"PYTHONPATH": "/x"}, {"PYTHONPATH": "/x"}),
         ("/src", {"A": "1"}, {"A": "1", "PYTHONPATH": "/src"}),
         ("/src", {"PYTHONPATH": "/x"}, {"PYTHONPATH": "/src:/x"}),
+        ("/v/site-packages", {"NOTIFY_SOCKET": "/n", "WATCHDOG_PID": "1", "WATCHDOG_USEC": "1"}, {}),
     ],
 )
 def test_children_import_from_where_we_were_imported(home, before, after):

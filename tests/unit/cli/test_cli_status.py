@@ -1,6 +1,7 @@
 """How the running gateway is, for people and for programs."""
 
 import json
+import re
 
 STATUS = {
     "version": "0.1.0",
@@ -20,8 +21,14 @@ STATUS = {
         },
     ],
     "upstreams": [
-        {"name": "nb", "address": "127.0.0.1:8888", "base_url": "/", "condition": "down", "since": "t2", "hint": "start it"},
-        {"name": "ok", "address": "127.0.0.1:9999", "base_url": "/", "condition": "guarded", "since": "t3", "hint": ""},
+        {
+            "name": "nb", "product": "JupyterLab", "address": "127.0.0.1:8888", "base_url": "/", "mounted_at": "/",
+            "condition": "down", "since": "t2", "hint": "start it",
+        },
+        {
+            "name": "", "product": "a notebook server", "address": "unix:/run/\x1b.sock", "base_url": "/", "mounted_at": "",
+            "condition": "unknown", "since": "t3", "hint": "name it",
+        },
     ],
     "audit": {"failing_since": None, "segment": "audit-000000000000.jsonl", "next_seq": 7},
 }  # fmt: skip
@@ -34,13 +41,20 @@ def test_status_is_a_table_for_people_and_json_for_programs(run, gateway):
     assert (0, "") == (code, err)
     assert "listening    https://127.0.0.1:8443/\n" in out
     assert "audit        written, next record 7 in audit-000000000000.jsonl\n" in out
-    assert "upstream     127.0.0.1:8888 is down since t2: start it\n" in out
-    assert "upstream     127.0.0.1:9999 is guarded since t3\n" in out
+    rows = [re.split("  +", line) for line in out.splitlines()]
+    assert ["127.0.0.1:8888", "JupyterLab", "/", "/", "down", "t2"] in rows
+    assert ["unix:/run/\\x1b.sock", "a notebook server", "/", "nowhere", "unknown", "t3"] in rows
+    assert "  hint: 127.0.0.1:8888: start it\n  hint: unix:/run/\\x1b.sock: name it\n" in out
     assert "keeper    10   0         t0\n" in out
     assert (
         "worker 1  11   3         t1       4            5           6         no_new_privs, landlock 7: files\n" in out
     )
     assert STATUS == json.loads(run("status", "--format", "json")[1])
+
+
+def test_status_says_that_nothing_runs(run, gateway):
+    gateway.answers.append((200, {**STATUS, "upstreams": []}))
+    assert "upstream: no notebook server is running; one that starts is found by itself\n" in run("status")[1]
 
 
 def test_status_says_what_does_not_work(run, gateway):

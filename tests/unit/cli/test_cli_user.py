@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from nbgate import passwd
 from nbgate.cli import user as user_module
 from nbgate.keeper.users import Accounts
 
@@ -39,6 +40,10 @@ def test_accounts_without_a_gateway_are_changed_in_the_store(run, folder, typed)
         (
             ("add", "ada", "--password-stdin"),
             ("POST", "/users", {"name": "ada", "password": PASSWORD.decode().strip()}),
+        ),
+        (
+            ("add", "ada", "--hash-stdin"),
+            ("POST", "/users", {"name": "ada", "password_hash": PASSWORD.decode().strip()}),
         ),
         (("passwd", "ada", "--password-stdin"), ("POST", "/users/ada/passwd", {"password": PASSWORD.decode().strip()})),
         (("disable", "a/b"), ("POST", "/users/a%2Fb/disable", None)),
@@ -86,3 +91,25 @@ def test_a_folder_that_is_held_by_one_who_does_not_answer_is_try_again(run, fold
 
 def test_the_offline_accounts_are_the_keepers_own():
     assert "nbgate.keeper.users" == Accounts.__module__
+
+
+def test_an_account_is_made_of_a_hash_that_a_notebook_server_had(run, folder, typed):
+    typed(b"argon2:" + passwd("a parrot on the third shelf").encode() + b"\n")
+    assert (0, "", "nbgate: user ada: added\n") == run("user", "add", "ada", "--hash-stdin")
+    assert "ada" in run("user", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--hash-stdin",), 2, "this is no argon2id hash"),
+        (("--hash-stdin", "--password-stdin"), 2, "standard input is either a password or its hash"),
+    ],
+)
+def test_what_is_no_hash_is_refused_with_a_hint(run, folder, typed, words, code, said):
+    typed(PASSWORD)
+    found, out, err = run("user", "add", "ada", *words)
+
+    assert (code, "") == (found, out)
+    assert err.startswith(f"nbgate: {said}\n  hint: ")
+    assert PASSWORD.decode().strip() not in err

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstream
+from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstream, parse_upstreams
 from nbgate.model.route import Upstream
 
 HERE = Upstream(host="127.0.0.1", port=8888)
@@ -66,6 +66,40 @@ def test_a_mistyped_upstream_is_refused_with_what_to_write(text, problem, hint):
     assert problem in str(caught.value)
     assert hint in caught.value.hint
     assert "5ecret" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], ()),
+        (["auto"], ()),
+        (["localhost:8888"], ((HERE, "/"),)),
+        (["localhost:8888", "localhost:9/a/"], ((HERE, "/"), (Upstream(host="127.0.0.1", port=9), "/a/"))),
+        (["localhost:8888", "localhost:9/"], ((HERE, "/"), (Upstream(host="127.0.0.1", port=9), "/"))),
+        (["unix:/a", "unix:/b"], ((Upstream(path="/a"), "/"), (Upstream(path="/b"), "/"))),
+    ],
+)
+def test_several_upstreams(texts, expected):
+    assert expected == parse_upstreams(texts)
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem", "hint"),
+    [
+        (["auto", "localhost:8888"], "auto finds the running servers: it stands alone", "name all upstreams, or none"),
+        (["auto", "auto"], "auto finds the running servers", "name all upstreams"),
+        (["localhost:8888", "127.0.0.1:8888/x/"], "127.0.0.1:8888/x/ is named twice", "name each notebook server once"),
+        (["unix:/a", "unix:/a"], "unix:/a is named twice", "name each notebook server once"),
+        (["localhost:1/x/", "localhost:2/x"], "two upstreams have the same base URL /x/", "--ServerApp.base_url=/ada/"),
+        (["localhost:1", "8888"], "an upstream needs a host and a port", "did you mean localhost:8888?"),
+    ],
+)
+def test_upstreams_that_cannot_be_told_apart(texts, problem, hint):
+    with pytest.raises(AddressError) as caught:
+        parse_upstreams(texts)
+
+    assert problem in str(caught.value)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(

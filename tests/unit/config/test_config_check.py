@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from nbgate.config.check import Finding, flatten, judge_option, option_types
+from nbgate.config.check import Finding, flatten, guess, judge_option, judge_whole, option_types
 from nbgate.config.schema import Config
 
 PORT = "port to listen on; 0 lets the system choose"
+WORKERS = "worker processes, or auto for one per core"
 
 
 def test_every_option_is_known_by_its_dotted_key():
@@ -19,29 +20,50 @@ def test_every_option_is_known_by_its_dotted_key():
 @pytest.mark.parametrize(
     ("key", "value", "text", "hint"),
     [
-        ("port", "8443", "expected `int`, got `str`", PORT),
-        ("port", 70000, "expected `int` <= 65535", PORT),
-        ("workers", "some", "invalid enum value 'some'", "worker processes, or auto for one per core"),
-        ("workers", 0, "expected `int` >= 1", "worker processes, or auto for one per core"),
-        ("log_level", "loud", "invalid enum value 'loud'", "least level of messages on stderr"),
-        (
-            "allow_open_upstream",
-            1,
-            "expected `bool`, got `int`",
-            "accept an upstream that asks for no credential of its own",
-        ),
-        ("limits.headers", 1, "expected `int` >= 8", "most header lines of a request"),
+        ("port", "8443", "'8443' is not an integer from 0 to 65535", "without quotes: port = 8443"),
+        ("port", "x", "'x' is not an integer from 0 to 65535", PORT),
+        ("port", 70000, "70000 is not an integer from 0 to 65535", PORT),
+        ("port", True, "true is not an integer from 0 to 65535", PORT),
+        ("port", 1.5, "1.5 is not an integer from 0 to 65535", PORT),
+        ("port", [1], "this list is not an integer from 0 to 65535", PORT),
+        ("port", {"a": 1}, "a table is not an integer from 0 to 65535", PORT),
+        ("workers", "some", "'some' is not an integer from 1 to 256 or auto", WORKERS),
+        ("workers", 0, "0 is not an integer from 1 to 256 or auto", WORKERS),
+        ("log_level", "loud", "'loud' is not one of debug, info, warning, error", "least level of messages on stderr"),
+        ("banner", "yes", "'yes' is not true or false", "without quotes: banner = true"),
+        ("browser", 1, "1 is not auto or true or false", "open the browser at start; auto"),
+        ("limits.headers", 1, "1 is not an integer of at least 8", "most header lines of a request"),
+        ("limits.headers", "64", "'64' is not an integer of at least 8", "without quotes: headers = 64"),
+        ("probe.retry_seconds", 0, "0 is not a number above 0", "time between two looks"),
+        ("probe.retry_seconds", float("inf"), "inf is not a number above 0", "time between two looks"),
+        ("probe.retry_seconds", float("nan"), "nan is not a number above 0", "time between two looks"),
+        ("upstream", [1], "this list is not a list of strings", "notebook servers, host:port"),
+        ("upstream", ["8888"], "an upstream needs a host and a port", "did you mean localhost:8888?"),
+        ("ip", "127.0.01", "'127.0.01' is not an address", "did you mean 127.0.0.1?"),
+        ("ip", "x" * 99, f"'{'x' * 99}' is not an address", "write an IP address"),
+        ("cert", 5, "5 is not a string", "pem file with the certificate chain"),
         ("limits", 4, "this is a table", "write [limits] and its options below it"),
         ("upstrem", "x", "unknown option", "did you mean 'upstream'?"),
         ("upstream-token-file", "x", "unknown option", "did you mean 'upstream_token_file'?"),
         ("idle_seconds", 1, "unknown option", "did you mean 'sessions.idle_seconds'?"),
         ("limit", {}, "unknown option", "did you mean 'limits'?"),
         ("limits.head_byte", 1, "unknown option", "did you mean 'limits.head_bytes'?"),
-        ("xyzzy", 1, "unknown option", "docs/reference/configuration.md lists all options"),
+        ("xyzzy", 1, "unknown option", "nbgate config default lists all options"),
     ],
 )
 def test_what_is_wrong_with_a_value(key, value, text, hint):
-    assert Finding(key, text, hint) == judge_option(key, value)
+    finding = judge_option(key, value)
+
+    assert finding is not None
+    assert (key, text) == (finding.key, finding.text)
+    assert finding.hint.lower().startswith(hint.lower())
+
+
+def test_a_long_value_is_shown_in_part():
+    finding = judge_option("port", "x" * 500)
+
+    assert finding is not None
+    assert f"'{'x' * 60}...' is not an integer from 0 to 65535" == finding.text
 
 
 def test_a_name_with_a_dot_in_it_is_no_option():
@@ -49,3 +71,25 @@ def test_a_name_with_a_dot_in_it_is_no_option():
 
     assert ('"limits.head_bytes"', 4096) == (key, value)
     assert judge_option(key, value) is not None
+
+
+@pytest.mark.parametrize(("word", "expected"), [("prot", "port"), ("head_bytes", "limits.head_bytes"), ("xyzzy", "")])
+def test_what_was_probably_meant(word, expected):
+    assert expected == guess(word)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "expected"),
+    [
+        ("", "", []),
+        ("c", "", []),
+        ("c", "k", []),
+        (
+            "",
+            "k",
+            [Finding("key", "a key without a certificate", "name its certificate too: cert in the file, or --cert")],
+        ),
+    ],
+)
+def test_values_that_do_not_go_together(cert, key, expected):
+    assert expected == list(judge_whole(Config(cert=cert, key=key)))

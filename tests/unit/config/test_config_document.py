@@ -3,20 +3,25 @@
 import msgspec
 import pytest
 
-from nbgate.config.document import Source, build_config, default_data_dir, require_upstream
+from nbgate.config.document import File, Source, build_config
 from nbgate.config.schema import Config
 from nbgate.errors import ConfigError, ExitCode
 
 HOME = {"HOME": "/home/ada"}
+PORT = "port to listen on; 0 lets the system choose"
 
 
-def build(text: str = "", **options):
-    return build_config(Source(config="conf/nbgate.toml", folder="/srv", environ=HOME, **options), text)
+def build(text: str = "", profile_text: str | None = None, *, environ=HOME, **options):
+    source = Source(config="conf/nbgate.toml", folder="/srv", environ=HOME | environ, **options)
+    files = [File(path="conf/nbgate.toml", text=text)]
+    if profile_text is not None:
+        files.append(File(path="/p/lab.toml", text=profile_text, is_profile=True))
+    return build_config(source, *files)
 
 
-def problems(text: str = "", **options) -> list[tuple[str, str]]:
+def problems(*texts: str, **options) -> list[tuple[str, str]]:
     with pytest.raises(ConfigError) as caught:
-        build(text, **options)
+        build(*texts, **options)
     return [(str(problem), problem.hint) for problem in caught.value.problems]
 
 
@@ -25,7 +30,7 @@ def test_nothing_said_is_the_default_in_the_persons_state_folder():
 
     assert Config(data_dir="/home/ada/.local/state/nbgate") == loaded.config
     assert {"default"} == set(loaded.origins.values())
-    assert "" == loaded.path
+    assert () == loaded.files
 
 
 @pytest.mark.parametrize(
@@ -43,23 +48,93 @@ def test_nothing_said_is_the_default_in_the_persons_state_folder():
     ],
 )
 def test_flags_over_environment_over_file_over_default(flags, environ, text, expected, origin):
-    source = Source(config="conf/nbgate.toml", folder="/srv", flags=flags, environ=HOME | environ)
-    loaded = build_config(source, text)
+    loaded = build(text, environ=environ, flags=flags)
 
     assert (expected, origin) == (loaded.config.data_dir, loaded.origins["data_dir"])
 
 
+@pytest.mark.parametrize(
+    ("flags", "environ", "profile", "expected", "origin"),
+    [
+        ({}, {}, "", 1, "conf/nbgate.toml:1"),
+        ({}, {}, "port = 2", 2, "/p/lab.toml:1"),
+        ({}, {"NBGATE_PORT": "3"}, "port = 2", 3, "NBGATE_PORT"),
+        ({"port": "4"}, {"NBGATE_PORT": "3"}, "port = 2", 4, "--port"),
+    ],
+)
+def test_a_profile_over_the_file_and_below_the_environment(flags, environ, profile, expected, origin):
+    loaded = build("port = 1", profile, environ=environ, flags=flags, profile="lab")
+
+    assert (expected, origin) == (loaded.config.port, loaded.origins["port"])
+    assert ("conf/nbgate.toml", "/p/lab.toml") == loaded.files
+
+
+@pytest.mark.parametrize(
+    ("text", "profile", "environ", "expected"),
+    [
+        ("", "", {}, "/home/ada/.local/state/nbgate/profiles/lab"),
+        ('data_dir = "/d"', "", {}, "/d/profiles/lab"),
+        ('data_dir = "/d"', 'data_dir = ""', {}, "/home/ada/.local/state/nbgate/profiles/lab"),
+        ('data_dir = "/d"', 'data_dir = "e"', {}, "/p/e"),
+        ('data_dir = "/d"', "", {"NBGATE_DATA_DIR": "/f"}, "/f"),
+    ],
+)
+def test_a_profile_has_a_data_folder_of_its_own_unless_one_is_named(text, profile, environ, expected):
+    assert expected == build(text, profile, environ=environ, profile="lab").config.data_dir
+
+
 def test_values_of_tables_and_flags_come_together_each_with_its_origin():
     text = 'upstream = "localhost:1"\nip = "0:0::1"\n[limits]\nhead_bytes = 4096\n[sessions]\nidle_seconds = 60\n'
-    loaded = build(text, flags={"upstream": "localhost:8888", "workers": "auto", "allow_open_upstream": True})
+    loaded = build(text, flags={"upstream": ["localhost:8888"], "workers": "auto", "allow_open_upstream": True})
 
-    assert "localhost:8888" == loaded.config.upstream
+    assert ("localhost:8888",) == loaded.config.upstream
     assert ("::1", "auto", True) == (loaded.config.ip, loaded.config.workers, loaded.config.allow_open_upstream)
     assert (4096, 60.0) == (loaded.config.limits.head_bytes, loaded.config.sessions.idle_seconds)
     assert "--upstream" == loaded.origins["upstream"]
     assert "conf/nbgate.toml:4" == loaded.origins["limits.head_bytes"]
     assert "default" == loaded.origins["limits.headers"]
-    assert "conf/nbgate.toml" == loaded.path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('upstream = "localhost:1"', ("localhost:1",)),
+        ('upstream = ["localhost:1", "localhost:2"]', ("localhost:1", "localhost:2")),
+        ('upstream = "auto"', ()),
+        ('upstream = ["auto"]', ()),
+        ("upstream = []", ()),
+        ("", ()),
+    ],
+)
+def test_one_upstream_stands_without_brackets_and_auto_is_none(text, expected):
+    assert expected == build(text).config.upstream
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "key", "expected"),
+    [
+        ("NBGATE_PORT", "443", "port", 443),
+        ("NBGATE_WORKERS", "auto", "workers", "auto"),
+        ("NBGATE_BANNER", "no", "banner", False),
+        ("NBGATE_BROWSER", "1", "browser", True),
+        ("NBGATE_UPSTREAM", "localhost:1, localhost:2", "upstream", ("localhost:1", "localhost:2")),
+        ("NBGATE_KEY", "k", "key", "/srv/k"),
+        ("NBGATE_IP", "0:0::1", "ip", "::1"),
+    ],
+)
+def test_a_variable_for_every_option(variable, text, key, expected):
+    loaded = build(environ={variable: text, "NBGATE_CERT": "/c"})
+
+    assert (expected, variable) == (getattr(loaded.config, key), loaded.origins[key])
+
+
+def test_a_variable_of_a_table():
+    loaded = build(environ={"NBGATE_LIMITS__DRAIN_SECONDS": "2.5"})
+
+    assert (2.5, "NBGATE_LIMITS__DRAIN_SECONDS") == (
+        loaded.config.limits.drain_seconds,
+        loaded.origins["limits.drain_seconds"],
+    )
 
 
 def test_paths_of_the_file_begin_at_the_file_and_those_of_flags_where_they_were_typed():
@@ -69,40 +144,71 @@ def test_paths_of_the_file_begin_at_the_file_and_those_of_flags_where_they_were_
     assert "/run/token" == loaded.config.upstream_token_file
     assert "" == loaded.config.key
     assert "/srv/conf/a.pem" == build('cert = "a.pem"').config.cert
+    assert "/p/a.pem" == build("", 'cert = "a.pem"', profile="lab").config.cert
 
 
 def test_everything_wrong_is_said_at_once_with_its_place_and_a_hint():
     text = 'upstrem = "x"\nport = "8443"\n\n[limits]\nhead_byte = 1\n[xyzzy]\na = 1\n'
+    environ = {"NBGATE_PROT": "1", "NBGATE_WORKERS": "some", "NBGATE_": "x", "NBGATE_SERVICE_HOST": "10.0.0.1"}
+    kubernetes = "Kubernetes sets it for a service of this name: write enableServiceLinks: false in the pod"
 
     assert [
+        (
+            "/p/lab.toml:2: not TOML: expected '=' after a key in a key/value pair",
+            'values of text need quotes: ip = "*"',
+        ),
+        ("NBGATE_PROT: unknown variable", "did you mean NBGATE_PORT?"),
+        ("NBGATE_: unknown variable", "nbgate config default lists all options; or: unset NBGATE_"),
+        ("NBGATE_SERVICE_HOST: unknown variable", kubernetes),
         ("conf/nbgate.toml:1: upstrem: unknown option", "did you mean 'upstream'?"),
-        ("conf/nbgate.toml:2: port: expected `int`, got `str`", "port to listen on; 0 lets the system choose"),
+        ("conf/nbgate.toml:2: port: '8443' is not an integer from 0 to 65535", "without quotes: port = 8443"),
         ("conf/nbgate.toml:5: limits.head_byte: unknown option", "did you mean 'limits.head_bytes'?"),
-        ("conf/nbgate.toml:6: xyzzy: unknown option", "docs/reference/configuration.md lists all options"),
+        ("conf/nbgate.toml:6: xyzzy: unknown option", "nbgate config default lists all options"),
+        (
+            "NBGATE_WORKERS: 'some' is not an integer from 1 to 256 or auto",
+            "worker processes, or auto for one per core",
+        ),
         ("--ip: '127.0.01' is not an address", "did you mean 127.0.0.1?"),
-    ] == problems(text, flags={"ip": "127.0.01"})
+    ] == problems(text, "port = 1\nx", environ=environ, flags={"ip": "127.0.01"}, profile="lab")
 
 
 @pytest.mark.parametrize(
-    ("text", "flags", "code"),
+    ("text", "flags", "environ", "code"),
     [
-        ("", {"ip": "127.0.01"}, ExitCode.USAGE),
-        ("", {"port": 70000}, ExitCode.USAGE),
-        ("", {"upstream": "8888"}, ExitCode.USAGE),
-        ('ip = "127.0.01"', {}, ExitCode.CONFIGURATION),
-        ('upstream = "8888"', {}, ExitCode.CONFIGURATION),
-        ('ip = "127.0.01"', {"port": 70000}, ExitCode.CONFIGURATION),
+        ("", {"ip": "127.0.01"}, {}, ExitCode.USAGE),
+        ("", {"port": 70000}, {}, ExitCode.USAGE),
+        ("", {"port": "x"}, {}, ExitCode.USAGE),
+        ("", {"upstream": ["8888"]}, {}, ExitCode.USAGE),
+        ("", {"key": "k"}, {}, ExitCode.USAGE),
+        ('ip = "127.0.01"', {}, {}, ExitCode.CONFIGURATION),
+        ('upstream = "8888"', {}, {}, ExitCode.CONFIGURATION),
+        ('ip = "127.0.01"', {"port": 70000}, {}, ExitCode.CONFIGURATION),
+        ("", {"port": 70000}, {"NBGATE_PROT": "1"}, ExitCode.CONFIGURATION),
+        ("", {}, {"NBGATE_PORT": "70000"}, ExitCode.CONFIGURATION),
     ],
 )
-def test_a_mistake_on_the_command_line_alone_is_a_usage_error(text, flags, code):
+def test_a_mistake_on_the_command_line_alone_is_a_usage_error(text, flags, environ, code):
     with pytest.raises(ConfigError) as caught:
-        build(text, flags=flags)
+        build(text, flags=flags, environ=environ)
 
     assert code == caught.value.exit_code
 
 
 def test_a_mistake_of_the_file_that_a_flag_overrides_is_none():
     assert "localhost" == build('ip = "127.0.01"', flags={"ip": "localhost"}).config.ip
+
+
+def test_a_key_needs_its_certificate():
+    assert [
+        (
+            "conf/nbgate.toml:1: key: a key without a certificate",
+            "name its certificate too: cert in the file, or --cert",
+        )
+    ] == problems('key = "k"')
+    assert [
+        ("--key: a key without a certificate", "name its certificate too: cert in the file, or --cert")
+    ] == problems(flags={"key": "k"})
+    assert "/srv/k" == build(flags={"key": "k", "cert": "c"}).config.key
 
 
 @pytest.mark.parametrize(
@@ -123,52 +229,8 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(text, where, said):
     assert 'values of text need quotes: ip = "*"' == hint
 
 
-@pytest.mark.parametrize(
-    ("environ", "is_root", "expected"),
-    [
-        (HOME, False, "/home/ada/.local/state/nbgate"),
-        (HOME | {"XDG_STATE_HOME": "/state"}, False, "/state/nbgate"),
-        (HOME | {"XDG_STATE_HOME": "state"}, False, "/home/ada/.local/state/nbgate"),
-        (HOME | {"XDG_STATE_HOME": "/state"}, True, "/var/lib/nbgate"),
-        ({}, False, "/.local/state/nbgate"),
-    ],
-)
-def test_the_default_data_folder(environ, is_root, expected):
-    assert expected == default_data_dir(Source(environ=environ, is_root=is_root))
-
-
 def test_a_source_travels_as_json():
-    source = Source(config="c", flags={"port": 1, "workers": "auto", "allow_open_upstream": True}, environ=HOME)
+    flags = {"port": "1", "upstream": ["localhost:1"], "allow_open_upstream": True}
+    source = Source(config="c", profile="lab", flags=flags, environ=HOME)
 
     assert source == msgspec.json.decode(msgspec.json.encode(source), type=Source)
-
-
-@pytest.mark.parametrize(
-    ("text", "config", "code", "expected"),
-    [
-        ("", "", ExitCode.USAGE, ["no upstream: where is the notebook server?"]),
-        ("", "n.toml", ExitCode.CONFIGURATION, ["n.toml: no upstream: where is the notebook server?"]),
-        (
-            'upstream = "localhost:1"\nkey = "k"',
-            "n.toml",
-            ExitCode.CONFIGURATION,
-            ["n.toml:2: a key without a certificate"],
-        ),
-        (
-            'key = "k"',
-            "n.toml",
-            ExitCode.CONFIGURATION,
-            ["n.toml: no upstream: where is the notebook server?", "n.toml:1: a key without a certificate"],
-        ),
-    ],
-)
-def test_what_serving_needs_beyond_what_every_command_needs(text, config, code, expected):
-    with pytest.raises(ConfigError) as caught:
-        require_upstream(build_config(Source(config=config), text))
-
-    assert code == caught.value.exit_code
-    assert expected == [str(problem) for problem in caught.value.problems]
-
-
-def test_with_an_upstream_one_can_serve():
-    require_upstream(build('upstream = "localhost:8888"\ncert = "c"\nkey = "k"'))

@@ -16,6 +16,7 @@ from nbgate.crypto.passwords import (
     hash_password,
     judge_new_password,
     needs_rehash,
+    parse_prepared_hash,
     verify_password,
 )
 from nbgate.errors import CredentialRejected, InputRefused, StoreError
@@ -149,3 +150,63 @@ def test_the_decoy_costs_what_a_new_hash_costs_and_is_nobodys():
 def test_new_hashes_are_as_strong_as_the_reference_asks():
     default = HashParameters()
     assert (65536, 3, 1) == (default.memory_kib, default.time_cost, default.lanes)
+
+
+BODY = "$c29tZXNhbHQ$" + "A" * 43
+OF_JUPYTER = "$argon2id$v=19$m=10240,t=10,p=8$6jGrxfX4I6LHOFtjAwtbPQ$mlzFY7nUgpVqYiAmxii3wN8l7rr8pzK4bqRFqw0brIg"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        stored(),
+        OF_JUPYTER,
+        f"$argon2id$v=19$m=262144,t=8,p=1{BODY}",
+        f"$argon2id$v=19$m=128,t=1,p=16{BODY}",
+        f"$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ${'A' * 86}",
+    ],
+)
+def test_a_hash_made_elsewhere_is_taken_as_it_is_with_or_without_jupyters_word(text):
+    assert {text} == {parse_prepared_hash(form) for form in (text, f"argon2:{text}", f"{text}\n", f" argon2:{text}\n")}
+
+
+def test_a_prepared_hash_is_one_that_verifies():
+    verify_password(parse_prepared_hash(f"argon2:{OF_JUPYTER}"), "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no argon2id hash"),
+        ("hunter2hunter2", "no argon2id hash"),
+        ("sha1:0e112c3ddfce:a68df677475c2b47b6e86d0467eec97ac5f4b85a", "no argon2id hash"),
+        ("$2b$12$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", "no argon2id hash"),
+        (f"$argon2i$v=19$m=8,t=1,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=16$m=8,t=1,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$m=8,t=1,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$t=1,m=8,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=8,t=0,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=-8,t=1,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=08,t=1,p=1{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=8,t=1,p=1,keyid=x{BODY}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=\u0668,t=1,p=1{BODY}", "no argon2id hash"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ=$" + "A" * 43, "no argon2id hash"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c2hvcnQ$" + "A" * 43, "no argon2id hash"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA", "no argon2id hash"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 42 + "B", "no argon2id hash"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 41, "no argon2id hash"),
+        (f"{OF_JUPYTER}\nanother line", "no argon2id hash"),
+        (f"argon2:argon2:{OF_JUPYTER}", "no argon2id hash"),
+        (f"$argon2id$v=19$m=262145,t=1,p=1{BODY}", "costs too much to check: 262145 KiB, 1 times"),
+        (f"$argon2id$v=19$m=9999999999,t=1,p=1{BODY}", "costs too much to check"),
+        (f"$argon2id$v=19$m=262144,t=9,p=1{BODY}", "costs too much to check"),
+        (f"$argon2id$v=19$m=8,t=9999999999,p=1{BODY}", "costs too much to check"),
+        (f"$argon2id$v=19$m=65536,t=1,p=17{BODY}", "17 lanes in 65536 KiB"),
+        (f"$argon2id$v=19$m=8,t=1,p=2{BODY}", "2 lanes in 8 KiB"),
+    ],
+)
+def test_what_could_not_be_checked_or_only_at_too_high_a_price_is_refused(text, said):
+    with pytest.raises(InputRefused, match=said) as caught:
+        parse_prepared_hash(text)
+    assert "" != caught.value.hint
+    assert "hunter2" not in caught.value.public + caught.value.hint

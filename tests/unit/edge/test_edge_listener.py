@@ -1,12 +1,17 @@
 """The accept loop: plain HTTP, garbage, silence and too many."""
 
+import asyncio
+import socket
+
 import pytest
 
 from nbgate.audit.events import HttpReject
 from nbgate.config.schema import Limits
-from nbgate.edge.listener import make_client
+from nbgate.edge.listener import Listener, make_client
 from nbgate.testing.edge_rig import edge_rig
 from nbgate.testing.raw_client import RawClient
+
+HEALTH = b"GET /_nbgate/health HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
 
 def plain(rig):
@@ -75,3 +80,70 @@ def test_past_the_cap_a_connection_is_dropped_and_recorded(stub):
 def test_the_client_of_an_address(address, client):
     made = make_client(address)
     assert client == (made.address, made.port, made.netblock)
+
+
+def accepts(port) -> bool:
+    """Say whether somebody answers there."""
+    with RawClient(port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n")
+        return client.read_answer().status == 400
+
+
+def test_other_sockets_take_the_place_of_the_first_and_connections_go_on(rig):
+    before = rig.port
+    listening = socket.create_server(("127.0.0.1", 0))
+    with rig.client() as client:
+        client.send(HEALTH)
+        assert 200 == client.read_answer().status
+        rig.call(lambda: rig.core.listen_on([listening]))
+        rig.port = listening.getsockname()[1]
+
+        assert accepts(rig.port)
+        with pytest.raises(ConnectionRefusedError):
+            accepts(before)
+        client.send(HEALTH)
+        assert 200 == client.read_answer().status
+
+
+def test_what_the_supervisor_has_shut_is_let_go_of_as_soon_as_there_is_another(rig):
+    (shut,) = rig.call(lambda: rig.core._listener._sockets)
+    shut.shutdown(socket.SHUT_RDWR)
+    port = shut.getsockname()[1]
+    other = socket.create_server(("127.0.0.1", port))  # nobody waits for the worker's copy
+    rig.call(lambda: rig.core.listen_on([other]))
+
+    assert accepts(port)
+    assert -1 == shut.fileno()
+
+
+def test_sockets_that_come_after_the_end_are_closed(rig):
+    listening = socket.create_server(("127.0.0.1", 0))
+    rig.call(rig.core._listener.stop)
+    rig.call(lambda: rig.core.listen_on([listening]))
+
+    assert (-1, False) == (listening.fileno(), rig.call(lambda: rig.core._listener.is_accepting))
+
+
+def test_sockets_that_come_before_the_beginning_wait_for_it():
+    loop = asyncio.new_event_loop()
+    first, second = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    listener = Listener(loop, [first], None)
+    listener.replace([second])
+
+    assert (-1, False) == (first.fileno(), listener.is_accepting)
+    assert second.fileno() not in loop._selector.get_map()
+    listener.start()
+    assert second.fileno() in loop._selector.get_map()
+    listener.stop()
+    loop.close()
+
+
+def test_a_socket_that_went_while_it_paused_is_not_watched_again(rig):
+    listener = rig.core._listener
+    (first,) = rig.call(lambda: listener._sockets)
+    other = socket.create_server(("127.0.0.1", 0))
+    rig.call(lambda: rig.core.listen_on([other]))
+    rig.call(lambda: listener._resume(first))
+    rig.port = other.getsockname()[1]
+
+    assert accepts(rig.port)

@@ -1,32 +1,45 @@
 """Kept connections to upstreams: newest first, bounded, only good ones."""
 
 import asyncio
+import contextlib
+import os
 import socket
 
 import pytest
+from msgspec import structs
 
 from nbgate.config.schema import Limits
 from nbgate.edge import pool as module
 from nbgate.edge.pool import Pool
+from nbgate.link.listener_owner import ForeignListenerError
 from nbgate.model.route import Upstream
 
 
-@pytest.fixture
-async def server():
+@contextlib.asynccontextmanager
+async def serving(start, *where):
     accepted = []
 
     async def serve(reader, writer):
         accepted.append(writer)
-        await reader.read()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
         writer.close()
 
-    running = await asyncio.start_server(serve, "127.0.0.1", 0)
+    running = await start(serve, *where)
     running.accepted = accepted
     yield running
     running.close()
     for writer in accepted:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
     await running.wait_closed()
+
+
+@pytest.fixture
+async def server():
+    async with serving(asyncio.start_server, "127.0.0.1", 0) as running:
+        yield running
 
 
 @pytest.fixture
@@ -154,3 +167,30 @@ async def test_a_unix_socket_is_an_upstream_too(pool, tmp_path):
         await until(lambda: connection.transport is None)
     with pytest.raises(OSError, match=r"No such file|refused"):
         await pool.connect(Upstream(path=path + "x"), Limits())
+
+
+async def refuse_and_accept(pool, upstream):
+    ours = os.geteuid()
+    with pytest.raises(ForeignListenerError) as caught:
+        await pool.connect(structs.replace(upstream, owners=(ours + 1,)), Limits())
+    assert ours == caught.value.uid
+    connection = await pool.connect(structs.replace(upstream, owners=(ours,)), Limits())
+    assert connection.is_open
+    connection.close()
+    await until(lambda: connection.transport is None)
+
+
+async def test_somebody_elses_port_is_sent_nothing(pool, upstream):
+    await refuse_and_accept(pool, upstream)
+
+
+async def test_somebody_elses_unix_socket_is_sent_nothing(pool, tmp_path):
+    path = str(tmp_path / "j.sock")
+    async with serving(asyncio.start_unix_server, path) as server:
+        await refuse_and_accept(pool, Upstream(path=path))
+        await until(lambda: len(server.accepted) == 2)
+
+
+async def test_a_connection_made_for_other_owners_is_not_taken(pool, upstream):
+    pool.give_back(await pool.connect(upstream, Limits()))
+    assert None is pool.take(structs.replace(upstream, owners=(os.geteuid(),)))

@@ -20,6 +20,7 @@ from nbgate.link.messages import (
     MAX_TO_KEEPER_BYTES,
     DrainAsked,
     LinkKeeper,
+    ListenHere,
     Snapshot,
     ToKeeper,
     ToSupervisor,
@@ -89,6 +90,12 @@ async def test_a_worker_is_ready_when_it_has_its_snapshot_and_ends_when_drained(
         while len(keeper.hello) < 2:
             await asyncio.sleep(0.005)
     assert keeper.hello[0].boot == keeper.hello[1].boot
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    for number, listening in enumerate(sockets, 1):
+        supervisor.send(ListenHere(is_last=number == 2), os.dup(listening.fileno()))
+    for listening in sockets:
+        assert 400 == await asyncio.to_thread(plain_status, listening.getsockname()[1])
+        listening.close()
     supervisor.send(DrainAsked(deadline_seconds=0.2))
     supervisor.send(DrainAsked(deadline_seconds=0.2))
     assert ExitCode.DONE == await asyncio.wait_for(running, 10)

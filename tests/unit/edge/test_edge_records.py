@@ -154,3 +154,25 @@ def test_a_websocket_of_nobody_is_recorded_without_a_name():
         reason=None,
     )
     assert (UNSET, UNSET) == ((event := recorded(of)).user, event.session)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/_nbgate/setup/secret", "/_nbgate/setup/…"),
+        ("/_nbgate/setup/secret/more", "/_nbgate/setup/…"),
+        ("/%5Fnbgate/s%65tup/secret", "/_nbgate/setup/…"),
+        ("/_nbgate/link/secret?a=1", "/_nbgate/link/…"),
+        ("/_nbgate/setup", "/_nbgate/setup"),
+        ("/_nbgate/login", "/_nbgate/login"),
+        ("/lab/tree/setup/a%20b", "/lab/tree/setup/a%20b"),
+        ("/", "/"),
+    ],
+)
+def test_a_path_that_is_a_credential_is_recorded_without_it(path, expected):
+    of = exchange(path=path)
+    record_request(of, 0.0)
+    assert expected == recorded(of).path
+    of = exchange(path=path)
+    record_open(of)
+    assert expected == recorded(of).path

@@ -6,6 +6,8 @@ import pytest
 
 from nbgate.audit.events import HttpRequest
 from nbgate.config.schema import Limits
+from nbgate.model.route import Condition, UpstreamState
+from nbgate.rewrite.html import BANNER
 from nbgate.testing.edge_rig import HOST, TOKEN, edge_rig
 from nbgate.testing.stub_upstream import ReadRequest, Send, answer
 from nbgate.testing.wait import wait_until
@@ -163,3 +165,35 @@ def test_an_answer_up_to_the_end_of_the_connection_reaches_an_old_client_up_to_t
         client.send(get(cookie=cookie, version="1.0"))
         assert client.read_to_end().endswith(b"\r\n\r\nuntil the end")
     wait_until(lambda: not rig.call(lambda: rig.core._context.connections), what="the connection is gone")
+
+
+PAGE_WITH_HEAD = f'<html><head><title>x</title></head><body data-jupyter-api-token="{TOKEN}"></body></html>'.encode()
+TO_A_PAGE = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+@pytest.mark.parametrize("token", [TOKEN, ""])
+@pytest.mark.parametrize(
+    ("banner", "extra", "path", "status", "added"),
+    [
+        (True, TO_A_PAGE, "/lab", "200 OK", True),
+        (False, TO_A_PAGE, "/lab", "200 OK", False),
+        (True, "", "/lab", "200 OK", False),
+        (True, TO_A_PAGE, "/files/x.html", "200 OK", False),
+        (True, TO_A_PAGE, "/lab", "404 Not Found", False),
+    ],
+)
+def test_the_banner_is_added_to_a_page_somebody_goes_to(rig, stub, step, token, banner, extra, path, status, added):
+    condition = Condition.GUARDED if token else Condition.OPEN_ALLOWED
+    state = UpstreamState(route="main", condition=condition, token=token, generation=9)
+    rig.send(rig.snapshot(banner=banner, upstreams=(state,)))
+    cookie = rig.login()
+    page = PAGE_WITH_HEAD if path == "/lab" else PAGE_WITH_HEAD.replace(TOKEN.encode(), b"")
+    raw = answer(page, content_type="text/html", status=status)
+    stub.script(ReadRequest(), *(Send(raw[at : at + step]) for at in range(0, len(raw), step)))
+    with rig.client() as client:
+        client.send(get(path, cookie=cookie, extra=extra))
+        got = client.read_answer()
+    expected = page.replace(TOKEN.encode(), b"") if token else page
+    assert (expected.replace(b"<head>", b"<head>" + BANNER) if added else expected) == got.body
+    assert (not added) or [] == got.values("content-length")

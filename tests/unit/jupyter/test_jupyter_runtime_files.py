@@ -4,10 +4,12 @@ import pytest
 
 from nbgate.jupyter.runtime_files import (
     RuntimeFile,
+    choose_newest,
     is_plain_base_url,
     is_runtime_file_name,
     matching,
     maybe_parse_runtime_file,
+    maybe_upstream,
 )
 from nbgate.model.route import Upstream
 
@@ -126,3 +128,45 @@ def test_the_token_is_not_shown():
 )
 def test_a_base_url_has_whole_plain_segments(base_url, expected):
     assert expected == is_plain_base_url(base_url)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "127.0.0.1:8888"),
+        ({"hostname": "127.0.0.1"}, "127.0.0.1:8888"),
+        ({"hostname": "127.0.0.9"}, "127.0.0.9:8888"),
+        ({"hostname": ""}, "127.0.0.1:8888"),
+        ({"hostname": "*"}, "127.0.0.1:8888"),
+        ({"hostname": "0.0.0.0"}, "127.0.0.1:8888"),
+        ({"hostname": "::1"}, "[::1]:8888"),
+        ({"hostname": "::"}, "[::1]:8888"),
+        ({"hostname": "192.0.2.7"}, "None"),
+        ({"hostname": "host.example"}, "None"),
+        ({"hostname": "127.0.0.1.example"}, "None"),
+        ({"port": 0}, "None"),
+        ({"secure": True}, "None"),
+        ({"sock": "/run/j.sock"}, "unix:/run/j.sock"),
+        ({"sock": "/run/j.sock", "secure": True, "port": 0}, "unix:/run/j.sock"),
+        ({"sock": "j.sock"}, "None"),
+        ({"sock": "/run/\x1b[2J"}, "None"),
+        ({"sock": "/run/\ud800"}, "None"),
+    ],
+)
+def test_where_a_server_is_reached_from_its_own_machine(changes, expected):
+    assert expected == str(maybe_upstream(file(**changes)))
+
+
+def test_of_several_at_a_base_url_the_newest_is_chosen_and_the_others_are_named():
+    files = [
+        file(pid=5, port=8895),
+        file(pid=4, port=8894, base_url="/a/"),
+        file(pid=3, port=8895, base_url="/b/"),  # left behind: its port is another server's now
+        file(pid=2, port=8892, secure=True, base_url="/tls/"),
+        file(pid=1, port=8891),
+    ]
+    chosen, passed_over = choose_newest(files)
+    assert {"/": ("127.0.0.1:8895", 5), "/a/": ("127.0.0.1:8894", 4)} == {
+        base_url: (str(upstream), found.pid) for base_url, (upstream, found) in chosen.items()
+    }
+    assert [("127.0.0.1:8891", "/")] == [(str(upstream), base_url) for upstream, base_url in passed_over]

@@ -8,6 +8,7 @@ from nbgate.config.schema import Config, Login
 from nbgate.errors import ExitCode, StartError, StoreError
 from nbgate.http.headers import make_tables
 from nbgate.keeper.assemble import opened, real_eyes
+from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh
 from nbgate.link.messages import AuditState
@@ -20,8 +21,7 @@ def fresh(folder, **changes):
     config = Config(data_dir=str(folder), login=Login(memory_kib=8192, time_cost=1), **changes)
     return Fresh(
         config=config,
-        upstream=Upstream(host="127.0.0.1", port=1),
-        base_url="",
+        upstreams=Upstreams(named=((Upstream(host="127.0.0.1", port=1), ""),)),
         tables=make_tables(methods=frozenset({"GET"})),
         material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
         fingerprint="",
@@ -46,7 +46,8 @@ async def test_sessions_and_keys_outlive_the_process(tmp_path):
         assert (session,) == after.sessions
         assert (before.sealing_keys, form_key) == (after.sealing_keys, parts.keeper.form_key)
         assert str(tmp_path / "data" / "pages.sock") == after.routes[1].upstream.path
-        assert Condition.DOWN == (await parts.keeper.watch.look_once()).condition
+        await parts.keeper.mounts.look_once()
+        assert [Condition.DOWN] == [state.condition for state in parts.keeper.mounts.states()]
     assert not [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077]
 
 
@@ -81,9 +82,12 @@ async def test_eyes_look_at_this_machine(tmp_path, monkeypatch):
     (tmp_path / "jpserver-1.json").write_text(json.dumps({"pid": os.getpid(), "port": 8888, "token": "t"}))
     (tmp_path / "jpserver-1.json").chmod(0o600)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    eyes = real_eyes(Config())
+    eyes = real_eyes(Config(), ManualClock())
     assert ["t"] == [file.token for file in await eyes.servers(Upstream(host="127.0.0.1", port=8888))]
-    assert eyes.named_token is None
+    assert () == await eyes.running()  # nothing listens there
+    assert (None, None) == (eyes.named_token, eyes.named_password)
     (tmp_path / "token").write_text("named")
     (tmp_path / "token").chmod(0o600)
-    assert "named" == await real_eyes(Config(upstream_token_file=str(tmp_path / "token"))).named_token()
+    named = Config(upstream_token_file=str(tmp_path / "token"), upstream_password_file=str(tmp_path / "token"))
+    eyes = real_eyes(named, ManualClock())
+    assert ("named", "named") == (await eyes.named_token(), await eyes.named_password())

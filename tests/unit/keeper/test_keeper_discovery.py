@@ -1,12 +1,13 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from nbgate.errors import ExitCode, StartError
-from nbgate.keeper.discovery import find_servers, load_token, runtime_folders
+from nbgate.keeper.discovery import find_servers, load_password, load_token, running_servers, runtime_folders
 from nbgate.model.route import Upstream
 
 HERE = Upstream(host="localhost", port=8888)
@@ -91,6 +92,19 @@ def test_a_file_of_another_user_is_ignored(tmp_path, monkeypatch):
     assert () == find_servers(HERE, (tmp_path,))
 
 
+def test_what_runs_is_what_listens_where_its_file_says(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as on_path:
+        port, path = server.getsockname()[1], str(tmp_path / "j.sock")
+        on_path.bind(path)
+        write(tmp_path, "jpserver-1.json", port=port, token="tcp", mtime=1000)
+        write(tmp_path, "jpserver-2.json", sock=path, token="unix", mtime=2000)
+        write(tmp_path, "jpserver-3.json", port=port, token="tls", secure=True)
+        write(tmp_path, "jpserver-4.json", port=port, token="network", hostname="192.0.2.7")
+        write(tmp_path, "jpserver-5.json", sock=str(tmp_path / "gone.sock"))
+        assert ["unix", "tcp"] == [file.token for file in running_servers((tmp_path,))]
+    assert ["unix"] == [file.token for file in running_servers((tmp_path,))]  # the port is free, the path still there
+
+
 def test_links_folders_and_broken_files_are_ignored(tmp_path):
     folder = tmp_path / "runtime"
     target = write(tmp_path, "elsewhere.json")
@@ -149,3 +163,30 @@ def test_a_token_file_of_somebody_else_is_refused(tmp_path, monkeypatch):
     os.chown(path, 1234, -1) if os.geteuid() == 0 else monkeypatch.setattr(os, "geteuid", lambda: 4321)
     with pytest.raises(StartError, match="belongs to somebody else"):
         load_token(path)
+
+
+def secret_file(tmp_path, content):
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [(b"a b\n", "a b"), ("gr\u00fcn".encode(), "gr\u00fcn"), (b" x \r\n", " x ")],
+)
+def test_a_password_is_taken_as_it_is(tmp_path, content, password):
+    assert password == load_password(secret_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\nb", b"a\x00b", b"\xff"])
+def test_an_unfit_password_file_is_a_start_error_with_a_hint(tmp_path, content):
+    path = secret_file(tmp_path, content)
+    with pytest.raises(StartError) as caught:
+        load_password(path)
+    assert caught.value.public.startswith(f"upstream password file {path} ")
+    assert "on one line" in caught.value.hint
+    path.chmod(0o640)
+    with pytest.raises(StartError, match="can be read by others"):
+        load_password(path)

@@ -116,3 +116,14 @@ def test_the_control_key_is_new_at_every_start(folder):
     assert f"{two}\n" == (folder / "control.key").read_text()
     assert 0o600 == mode(folder / "control.key")
     assert not (folder / "control.new").exists()
+
+
+def test_a_command_that_held_it_in_between_is_no_keeper_that_died(folder):
+    with held(folder, is_keeper=False) as replaces:
+        assert not replaces
+    with held(folder) as replaces:
+        assert not replaces
+    with held(folder, is_keeper=False):
+        pass
+    with held(folder) as replaces:
+        assert replaces

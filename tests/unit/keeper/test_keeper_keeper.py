@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from nbgate.errors import CredentialRejected
+from nbgate.keeper.guarded import Upstreams, route_name
 from nbgate.keeper.login import LoginAttempt
 from nbgate.link.messages import (
     Activity,
@@ -21,7 +22,7 @@ from nbgate.link.messages import (
     WorkerStatus,
 )
 from nbgate.model.keys import TlsMaterial
-from nbgate.model.route import Condition, RouteKind
+from nbgate.model.route import Condition, RouteKind, Upstream
 from nbgate.reasons import Reason
 from nbgate.sessions.table import FINAL_GENERATION
 from nbgate.testing.keeper_parts import PASSWORD, TOKEN, Rig, runtime_file
@@ -32,7 +33,7 @@ def attempt(password=PASSWORD, replaces=None):
 
 
 async def test_a_linked_worker_gets_all_it_needs_first(rig):
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     session, _ = await rig.keeper.log_in(attempt())
     link = rig.attach(3, pid=77)
     (snapshot,) = link.sent
@@ -207,7 +208,7 @@ async def test_workers_hear_of_a_failing_audit_and_of_its_recovery(rig):
     link = rig.attach()
     rig.sink.broken = True
     rig.keeper.take_message(next(iter(rig.keeper.workers)), UpstreamSuspect(route="main"))
-    await rig.keeper.watch.look_once()  # records a change, which fails
+    await rig.keeper.mounts.look_once()  # records a change, which fails
     since = rig.clock.unix()
     rig.sink.broken = False
     rig.clock.advance(5)
@@ -218,7 +219,7 @@ async def test_workers_hear_of_a_failing_audit_and_of_its_recovery(rig):
 
 async def test_ready_is_when_people_can_log_in_and_work(rig):
     assert not rig.keeper.is_ready()
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     assert rig.keeper.is_ready()
     rig.sink.broken = True
     rig.audit.append(rig_event(rig))
@@ -233,7 +234,7 @@ def rig_event(rig):
 
 async def test_a_changed_upstream_is_pushed_and_recorded_without_its_token(rig):
     link = rig.attach()
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     (put,) = link.of(UpstreamPut)
     assert (Condition.GUARDED, TOKEN, 1) == (put.state.condition, put.state.token, put.state.generation)
     (record,) = rig.sink.records("upstream.change")
@@ -244,16 +245,48 @@ async def test_a_changed_upstream_is_pushed_and_recorded_without_its_token(rig):
 async def test_another_base_url_is_another_route(rig):
     link = rig.attach()
     rig.upstream.servers = (runtime_file(base_url="/jl/"),)
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     newer = link.of(Snapshot)[-1]
+    name = route_name("/jl/")
     assert (2, "/jl/", "/jl/") == (newer.version, newer.routes[0].prefix, newer.routes[0].base_url)
+    assert ([name], name) == ([state.route for state in newer.upstreams], newer.routes[0].name)
     assert [] == link.of(UpstreamPut)
 
 
 async def test_a_suspicion_wakes_the_watch(rig):
     link = rig.attach()
     link.answer(UpstreamSuspect(route="main"))
-    assert rig.keeper.watch.is_suspected
+    (mount,) = rig.keeper.mounts._mounts
+    assert mount.watch.is_suspected
+
+
+async def test_servers_that_come_and_go_are_recorded_and_change_the_routes():
+    rig = Rig(upstreams=Upstreams())
+    link = rig.attach()
+    await rig.keeper.mounts.look_once()
+    assert rig.keeper.is_ready()
+    rig.upstream.servers = ()
+    await rig.keeper.mounts.scan_once()
+    assert not rig.keeper.is_ready()
+    assert [["own"], ["main", "own"], ["own"]] == [
+        [route.name for route in snapshot.routes] for snapshot in link.of(Snapshot)
+    ]
+    actions = ("upstream.appear", "upstream.change", "upstream.disappear")
+    told = [(r["nbgate.upstream.name"], r["message"]) for action in actions for r in rig.sink.records(action)]
+    assert [("main", "127.0.0.1:8888/")] * 3 == told
+    assert TOKEN.encode() not in rig.sink.lines
+    await rig.close()
+
+
+async def test_what_happens_to_a_server_without_a_place_is_recorded_without_a_route():
+    two = tuple((Upstream(host="127.0.0.1", port=port), "/") for port in (1, 2))
+    rig = Rig(upstreams=Upstreams(named=two))
+    link = rig.attach()
+    await rig.keeper.mounts.look_once()
+    records = rig.sink.records("upstream.change")
+    assert ["main", None] == [record.get("nbgate.upstream.name") for record in records]
+    assert 1 == len(link.of(UpstreamPut))
+    await rig.close()
 
 
 async def test_a_reload_is_one_snapshot_to_everybody(rig):

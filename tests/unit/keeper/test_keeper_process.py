@@ -21,11 +21,13 @@ from nbgate.link.messages import (
     MAX_TO_WORKER_BYTES,
     ChildEvent,
     DrainAsked,
+    FirstUser,
     KeeperReady,
     KillWorker,
     LinkWorker,
     Listening,
     ReloadAsked,
+    Reloaded,
     SessionAnswer,
     SessionAsk,
     Snapshot,
@@ -161,7 +163,7 @@ async def test_a_reload_by_signal_or_by_call_reaches_the_workers(supervisor, sou
     assert 1 == (await arrived.get()).version
     supervisor.link.send(ReloadAsked())
     assert 2 == (await arrived.get()).version
-    assert (200, {"version": 3, "needs_restart": []}) == await call(tmp_path / "data", "POST", "/reload")
+    assert (200, {"version": 3, "needs_restart": [], "changed": []}) == await call(tmp_path / "data", "POST", "/reload")
     assert 3 == (await arrived.get()).version
     (tmp_path / "nbgate.toml").write_text("prot = 1\n")
     status, answer = await call(tmp_path / "data", "POST", "/reload")
@@ -346,13 +348,13 @@ def test_a_failed_start_of_the_process_is_an_exit_code(tmp_path, capsys, monkeyp
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(subject.resource, "setrlimit", lambda what, limits: None)
     ours, theirs = socket.socketpair()
-    source = Source(flags={"data_dir": str(tmp_path)}, folder=str(tmp_path))
+    source = Source(flags={"data_dir": str(tmp_path), "port": "many"}, folder=str(tmp_path))
     mask = os.umask(0o022)
     code = run_keeper(theirs.detach(), msgspec.json.encode(source).decode(), APPS)
     os.umask(mask)
     ours.close()
     assert ExitCode.USAGE == code
-    assert "nbgate: no upstream" in capsys.readouterr().err
+    assert "nbgate: --port" in capsys.readouterr().err
 
 
 async def test_accounts_changed_offline_are_there_at_the_next_start(source, tmp_path):
@@ -363,3 +365,90 @@ async def test_accounts_changed_offline_are_there_at_the_next_start(source, tmp_
     supervisor = Supervisor(source)
     assert KeeperReady(users=1) == await supervisor.hear()
     await supervisor.end()
+
+
+LOCAL = "https://localhost:8443/"
+
+
+async def link_in(folder):
+    """Wait for a setup link; return what it says."""
+    file = folder / "setup-link"
+    await until(file.exists)
+    return file.read_text()
+
+
+async def page_status(folder, link):
+    connector = aiohttp.UnixConnector(str(folder / "pages.sock"))
+    async with aiohttp.ClientSession(connector=connector) as session, session.get(link) as answer:
+        return answer.status
+
+
+async def test_without_a_user_there_is_a_link_for_the_first_account_and_its_path_is_said(supervisor, tmp_path, capsys):
+    folder = tmp_path / "data"
+    await supervisor.hear()
+    assert not (folder / "setup-link").exists()  # nobody listens yet
+    supervisor.link.send(Listening(urls=("https://box:8443/", LOCAL)))
+    link = await link_in(folder)
+    assert link.startswith(f"{LOCAL}_nbgate/setup/")
+    token = link.strip().rpartition("/")[2]
+    path = f"http://localhost/_nbgate/setup/{token}"
+    assert 200 == await page_status(folder, path)
+    said = capsys.readouterr().err
+    assert f"nbgate: no user yet: the link that makes the first account is in {folder}/setup-link\n  hint: " in said
+    assert "within 15 minutes, or type nbgate user add NAME" in said
+
+    await call(folder, "POST", "/users", {"name": "ada", "password": PASSWORD})
+    assert FirstUser() == await supervisor.hear()
+    await until(lambda: not (folder / "setup-link").exists())
+    assert 410 == await page_status(folder, path)
+    await supervisor.end()
+    audit = b"".join(path.read_bytes() for path in (folder / "audit").glob("*.jsonl"))
+    assert (False, False) == (token.encode() in audit, token in said + capsys.readouterr().err)
+
+
+async def test_a_reload_makes_a_new_link_while_there_is_no_user_and_is_told_to_the_supervisor(supervisor, tmp_path):
+    folder = tmp_path / "data"
+    await supervisor.hear()
+    status, answer = await call(folder, "POST", "/reload")
+    assert (200, False, Reloaded()) == (status, "setup_link" in answer, await supervisor.hear())
+    supervisor.link.send(Listening(urls=(LOCAL,)))
+    first = await link_in(folder)
+    _, answer = await call(folder, "POST", "/reload")
+    assert (str(folder / "setup-link"), Reloaded()) == (answer["setup_link"], await supervisor.hear())
+    second = await link_in(folder)
+    assert [410, 200] == [
+        await page_status(folder, link.strip().replace(LOCAL, "http://localhost/")) for link in (first, second)
+    ]
+    supervisor.link.send(ReloadAsked())
+    assert Reloaded() == await supervisor.hear()
+    assert second != await link_in(folder)
+    (tmp_path / "nbgate.toml").write_text("prot = 1\n")
+    assert 422 == (await call(folder, "POST", "/reload"))[0]
+    assert Reloaded() == await supervisor.hear()
+    await call(folder, "POST", "/users", {"name": "ada", "password": PASSWORD})
+    assert FirstUser() == await supervisor.hear()
+    (tmp_path / "nbgate.toml").write_text(CHEAP)
+    assert "setup_link" not in (await call(folder, "POST", "/reload"))[1]
+
+
+async def test_a_link_that_was_left_over_goes_when_there_is_a_user(source, tmp_path):
+    from nbgate.config.schema import Login
+
+    folder = tmp_path / "data"
+    async with offline_accounts(folder, Login(memory_kib=8192, time_cost=1)) as accounts:
+        await accounts.add("ada", PASSWORD, "uid:0 root")
+    (folder / "setup-link").write_text("of a start before\n")
+    supervisor = Supervisor(source)
+    assert KeeperReady(users=1) == await supervisor.hear()
+    supervisor.link.send(Listening(urls=(LOCAL,)))
+    await until(lambda: not (folder / "setup-link").exists())
+    await supervisor.end()
+
+
+async def test_a_link_that_cannot_be_written_is_said_and_the_gateway_goes_on(supervisor, tmp_path, capsys):
+    await supervisor.hear()
+    (tmp_path / "data" / "setup-link").mkdir()
+    said = []
+    supervisor.link.send(Listening(urls=(LOCAL,)))
+    await until(lambda: said.append(capsys.readouterr().err) or "cannot write the link" in "".join(said))
+    assert "hint: make the account with nbgate user add NAME" in "".join(said)

@@ -3,11 +3,11 @@ import pytest
 from nbgate.config.schema import Config, Limits, Sessions
 from nbgate.errors import AuditError, ConfigError, Problem
 from nbgate.http.headers import make_tables
+from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.link.messages import Snapshot
 from nbgate.model.keys import TlsMaterial
-from nbgate.model.route import Upstream
 from nbgate.testing.keeper_parts import PASSWORD
 
 TABLES = make_tables(methods=frozenset({"GET", "POST"}))
@@ -16,8 +16,7 @@ TABLES = make_tables(methods=frozenset({"GET", "POST"}))
 def fresh(**changes):
     return Fresh(
         config=Config(**changes),
-        upstream=Upstream(host="localhost", port=8888),
-        base_url="",
+        upstreams=Upstreams(),
         tables=TABLES,
         material=TlsMaterial(chain_pem=b"newer", key_pem=b"key"),
         fingerprint="ab",
@@ -26,18 +25,26 @@ def fresh(**changes):
 
 def reloader(rig, load):
     loaded = []
-    return Reloader(rig.keeper, load, rig.audit, loaded.append), loaded
+    return Reloader(rig.keeper, load, rig.audit, fingerprint="AA", on_loaded=loaded.append), loaded
 
 
 async def test_a_good_configuration_reaches_every_worker_and_is_recorded(rig):
     link = rig.attach()
     new = fresh(sessions=Sessions(idle_seconds=60.0))
     subject, loaded = reloader(rig, lambda: new)
-    assert {"version": 2, "needs_restart": []} == await subject.reload("uid:0 root")
-    snapshot = link.of(Snapshot)[-1]
+    assert {
+        "version": 2,
+        "needs_restart": [],
+        "changed": [
+            {"option": "sessions.idle_seconds", "old": "43200.0", "new": "60.0"},
+            {"option": "certificate", "old": "AA", "new": new.fingerprint},
+        ],
+    } == await subject.reload("uid:0 root")
+    assert [] == (await subject.reload("uid:0 root"))["changed"]
+    snapshot = link.of(Snapshot)[-2]
     assert (2, b"newer", TABLES) == (snapshot.version, snapshot.tls.chain_pem, snapshot.tables)
-    assert (60.0, [new]) == (rig.keeper.live.idle_seconds, loaded)
-    (record,) = rig.sink.records("config.loaded")
+    assert (60.0, [new, new]) == (rig.keeper.live.idle_seconds, loaded)
+    record, _ = rig.sink.records("config.loaded")
     assert ("version 2 in force", "uid:0 root", config_sha256(new.config)) == (
         record["message"],
         record["nbgate.actor"],
@@ -46,8 +53,8 @@ async def test_a_good_configuration_reaches_every_worker_and_is_recorded(rig):
 
 
 async def test_what_cannot_change_while_running_is_named_and_left(rig):
-    subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*"))
-    assert ["ip", "port"] == (await subject.reload("a"))["needs_restart"]
+    subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*", upstream=("localhost:1",)))
+    assert ["ip", "port", "upstream"] == (await subject.reload("a"))["needs_restart"]
     assert (8443, "127.0.0.1") == (rig.keeper.config.port, rig.keeper.config.ip)
 
 

@@ -15,7 +15,7 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
         (await board.show())["upstreams"][0]["hint"],
         (await board.show())["upstreams"][0]["condition"],
     )
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     await rig.keeper.log_in(LoginAttempt(username="ada", password=PASSWORD, client="", request_id="r"))
     for role, worker, pid in (("keeper", 0, 9), ("worker", 1, 10), ("worker", 2, 11)):
         children.take(
@@ -29,13 +29,15 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
     assert (1, 1, True) == (shown["users"], shown["sessions"], shown["ready"])
     expected = {
         "name": "main",
+        "product": "JupyterLab",
         "address": "localhost:8888",
         "base_url": "/",
+        "mounted_at": "/",
         "condition": "guarded",
         "since": "2027-01-15T08:00:00.000000Z",
         "hint": "",
     }
-    assert [expected] == shown["upstreams"]
+    assert ([expected], False) == (shown["upstreams"], shown["discovers"])
     keeper, one, two = shown["processes"]
     assert {"role": "keeper", "pid": 9, "started": "2027-01-15T08:00:00.000000Z", "restarts": 3} == keeper
     assert (True, True, 1, 2, 3, ["no_new_privs", "landlock"]) == tuple(
@@ -48,5 +50,5 @@ async def test_status_says_since_when_the_audit_fails(rig):
     board = StatusBoard(rig.keeper, Children(rig.audit), rig.audit, rig.clock)
     assert (await board.show())["audit"]["failing_since"] is None
     rig.sink.broken = True
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     assert "2027-01-15T08:00:00.000000Z" == (await board.show())["audit"]["failing_since"]

@@ -1,8 +1,10 @@
 import pytest
 
+from nbgate.crypto.passwords import hash_password
 from nbgate.errors import AuditError, InputRefused, StoreError
+from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.users import AccountError
-from nbgate.testing.keeper_parts import PASSWORD
+from nbgate.testing.keeper_parts import CHEAP, PASSWORD
 
 ROOT = "uid:0 root"
 
@@ -95,3 +97,32 @@ async def test_an_account_that_never_stands_still_is_given_up(rig):
     rig.state.users.replace = lambda old, new: None
     with pytest.raises(StoreError, match="keeps changing"):
         await rig.keeper.accounts.disable("ada", ROOT)
+
+
+async def test_a_prepared_hash_makes_an_account_that_logs_in(rig):
+    prepared = hash_password("of old, from the notebook", salt=b"s" * 16, parameters=CHEAP)
+    changed = await rig.keeper.accounts.add_prepared("Bob", f"argon2:{prepared}\n", ROOT)
+    assert ("bob", "added") == (changed.user, changed.message)
+    assert prepared == rig.state.users.get("bob").password_hash
+    attempt = LoginAttempt(username="bob", password="of old, from the notebook", client="", request_id="id")
+    assert "bob" == (await rig.keeper.log_in(attempt))[0].user
+    assert prepared.encode() not in rig.sink.lines
+
+
+@pytest.mark.parametrize("prepared", ["", "sha1:0e112c3ddfce:a68df677475c2b47b6e86d0467eec97ac5f4b85a", "hunter2"])
+async def test_what_is_no_prepared_hash_makes_no_account(rig, prepared):
+    with pytest.raises(InputRefused):
+        await rig.keeper.accounts.add_prepared("bob", prepared, ROOT)
+    assert ["ada"] == [user.name for user in rig.state.users.all()]
+
+
+async def test_whoever_waits_for_an_account_hears_of_it_when_it_is_durable(rig):
+    heard = []
+    rig.keeper.accounts.on_added = lambda: heard.append(len(rig.sink.records("user.change")))
+    await rig.keeper.accounts.add("bob", PASSWORD, ROOT)
+    with pytest.raises(AccountError):
+        await rig.keeper.accounts.add("bob", PASSWORD, ROOT)
+    rig.sink.broken = True
+    with pytest.raises(AuditError):
+        await rig.keeper.accounts.add("carl", PASSWORD, ROOT)
+    assert [2] == heard

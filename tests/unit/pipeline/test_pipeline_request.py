@@ -36,7 +36,7 @@ SOCKET = (
 )
 
 
-def policy_of(*routes, condition=Condition.GUARDED, failing=0.0, token="tok"):
+def policy_of(*routes, condition=Condition.GUARDED, failing=0.0, token="tok", banner=False):
     states = tuple(
         UpstreamState(route=route.name, condition=condition, token=token, generation=1)
         for route in routes
@@ -50,6 +50,7 @@ def policy_of(*routes, condition=Condition.GUARDED, failing=0.0, token="tok"):
         upstreams=states,
         sealing_keys=(SealingKey(id=0, secret=bytes(32)),),
         audit_failing_since_unix=failing,
+        banner=banner,
     )
 
 
@@ -152,6 +153,12 @@ WITH_SESSION = [
     (ROOT, "GET", "/_nbgate/account", NAVIGATION, forward("GET /_nbgate/account", "own")),
     (ROOT, "GET", "/_nbgate", NAVIGATION, forward("GET /_nbgate", "own")),
     (ROOT, "GET", "/_nbgate/login", SOCKET + ORIGIN, respond(404, "no-route")),
+    (ROOT, "GET", "/_nbgate/diagnose", SOCKET + ORIGIN, respond(404, "no-route")),
+    (ROOT, "GET", "/_nbgate/diagnose/socket/", SOCKET + ORIGIN, respond(404, "no-route")),
+    (ROOT, "GET", "/_nbgate/diagnose/socket", SOCKET + EVIL, respond(403, "cross-origin")),
+    (ROOT, "GET", "/_nbgate/diagnose/socket", SOCKET, respond(403, "origin-missing")),
+    (ROOT, "GET", "/_nbgate/diagnose/socket?attempt=1", SOCKET + ORIGIN, forward("GET /_nbgate/diagnose/socket?attempt=1", "own")),
+    (LAB1, "GET", "/_nbgate/diagnose/socket", SOCKET + ORIGIN, forward("GET /_nbgate/diagnose/socket", "own")),
     (ROOT, "GET", "/logout", SOCKET + ORIGIN, respond(404, "no-route")),
     (ROOT, "GET", "/_nbgate/health", "", respond(200, "fixed")),
     (ROOT, "POST", "/_nbgate/health", EVIL, respond(405, "method-not-allowed")),
@@ -247,7 +254,12 @@ def test_the_challenge_says_why_there_is_no_session(session, no_session, reason)
         (Condition.GUARDED, forward("GET /lab"), None),
         (Condition.OPEN_ALLOWED, forward("GET /lab"), None),
         (Condition.OPEN, respond(503, "upstream-open"), "nbgate --allow-open-upstream"),
-        (Condition.TOKEN_UNKNOWN, respond(502, "upstream-token-unknown"), "nbgate --upstream-token-file FILE"),
+        (
+            Condition.TOKEN_UNKNOWN,
+            respond(502, "upstream-token-unknown"),
+            "nbgate --upstream-token-file FILE, or --upstream-password-file FILE",
+        ),
+        (Condition.FOREIGN, respond(502, "upstream-uid-mismatch"), "nbgate --upstream-user NAME"),
         (Condition.DOWN, respond(503, "upstream-refused"), ""),
         (Condition.UNKNOWN, respond(503, "upstream-checking"), ""),
     ],
@@ -319,13 +331,28 @@ def test_the_grace_without_an_audit(since, over):
         ("/user/ada", respond(308, "redirect", "/user/ada/")),
         ("/user/bob/lab", respond(404, "no-route")),
         ("/user/", respond(404, "no-route")),
-        ("/", respond(404, "no-route")),
+        ("/", respond(303, "redirect", "/_nbgate/servers")),
+        ("/_nbgate/servers", forward("GET /_nbgate/servers", "own")),
         ("/user/ada/login", respond(303, "redirect", "/user/ada/")),
         ("/user/ada/logout", forward("GET /_nbgate/logout", "own")),
     ],
 )
 def test_several_mounts(path, expected):
     assert expected == told(judge("GET", path, NAVIGATION, policy=policy_of(LAB1, ADA)))
+
+
+@pytest.mark.parametrize("path", ["/", "/lab", "/user/ada/api/kernels"])
+def test_without_any_server_every_address_says_so(path):
+    assert respond(503, "no-server") == told(judge("GET", path, NAVIGATION, policy=policy_of()))
+    assert challenge("api") == told(judge("GET", path, SCRIPT, session=None, policy=policy_of()))
+
+
+def test_the_list_of_servers_is_for_people():
+    refused = judge("GET", "/_nbgate/servers", SCRIPT + "Sec-Fetch-Dest: empty\r\n")
+    assert respond(403, "not-a-document") == told(refused)
+    assert challenge("page", "/_nbgate/login?next=/_nbgate/servers") == told(
+        judge("GET", "/_nbgate/servers", NAVIGATION, session=None)
+    )
 
 
 def test_the_longest_mount_wins_over_one_at_the_root():
@@ -360,6 +387,38 @@ def test_an_open_upstream_is_asked_for_everything_as_the_client_asked():
     )
     assert b"Accept-Encoding: gzip\r\n" in verdict.upstream_head
     assert b"Authorization" not in verdict.upstream_head
+
+
+FRAME = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\nSec-Fetch-Site: same-origin\r\n"
+
+
+@pytest.mark.parametrize("token", ["tok", ""])
+@pytest.mark.parametrize(
+    ("path", "headers", "banner"),
+    [
+        ("/lab", NAVIGATION, True),
+        ("/lab", "Accept: text/html\r\n", True),
+        ("/view/x.html", FRAME, True),
+        ("/lab", SCRIPT, False),
+        ("/lab", "Accept: */*\r\n", False),
+        ("/files/page.html", NAVIGATION, False),
+        ("/api/contents", NAVIGATION, False),
+        ("/static/x.html", NAVIGATION, False),
+        ("/_nbgate/login", NAVIGATION, False),
+        ("/logout", NAVIGATION, False),
+        ("/api/kernels/1/channels", SOCKET + ORIGIN, False),
+    ],
+)
+def test_the_banner_is_for_pages_somebody_goes_to(path, headers, banner, token):
+    condition = Condition.GUARDED if token else Condition.OPEN_ALLOWED
+    headers += "Accept-Encoding: gzip\r\n"
+    without = judge("GET", path, headers, policy=policy_of(ROOT, condition=condition, token=token))
+    verdict = judge("GET", path, headers, policy=policy_of(ROOT, condition=condition, token=token, banner=True))
+    assert (False, banner) == (without.banner, verdict.banner)
+    if banner:
+        assert b"Accept-Encoding: identity\r\n" in verdict.upstream_head
+    else:
+        assert without.upstream_head == verdict.upstream_head
 
 
 def test_an_expired_session_is_nobody_to_the_keeper():

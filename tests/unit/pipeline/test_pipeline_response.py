@@ -30,8 +30,9 @@ def response(*lines, status="200 OK", method="GET"):
     return parse_response_head("\r\n".join((f"HTTP/1.1 {status}", *lines, "", "")).encode("latin-1"), method=method)
 
 
-def forward(*, token="tok", route=LAB, untouched=True):
-    return Forward(route, UpstreamState(route=route.name, token=token), b"", channel=False, untouched=untouched)
+def forward(*, token="tok", route=LAB, untouched=True, banner=False):
+    state = UpstreamState(route=route.name, token=token)
+    return Forward(route, state, b"", channel=False, untouched=untouched, banner=banner)
 
 
 def build(answer, *, of=None, by=None, close=False, date=b""):
@@ -111,6 +112,39 @@ def test_a_page_is_rewritten_where_there_is_a_token_to_hide(sent, status, token,
     built = build(response(*sent, status=status), by=forward(token=token, untouched=untouched))
     assert (rewrite, rewrite or CHUNKED in sent) == (built.rewrite, built.chunked)
     assert rewrite == ("Cache-Control: no-store" in lines_of(built.data))
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "method", "token", "rewrite", "banner"),
+    [
+        ((HTML, LENGTH), "200 OK", "GET", "", True, True),
+        ((HTML, LENGTH), "200 OK", "GET", "tok", True, True),
+        ((HTML, LENGTH), "404 Not Found", "GET", "", False, False),
+        ((HTML, LENGTH), "404 Not Found", "GET", "tok", True, False),
+        ((HTML, LENGTH), "200 OK", "HEAD", "tok", False, False),
+        ((HTML, LENGTH), "206 Partial Content", "GET", "", False, False),
+        ((HTML, LENGTH, "Content-Encoding: gzip"), "200 OK", "GET", "", False, False),
+        ((HTML, LENGTH, "Content-Encoding: identity"), "200 OK", "GET", "", True, True),
+        (("Content-Type: text/plain", LENGTH), "200 OK", "GET", "", False, False),
+        (("Content-Type: application/json", LENGTH), "200 OK", "GET", "tok", False, False),
+    ],
+)
+def test_a_page_somebody_goes_to_gets_the_banner(sent, status, method, token, rewrite, banner):
+    kept = (*sent, 'ETag: "x"')
+    by = forward(token=token, untouched=False, banner=True)
+    built = build(response(*kept, status=status, method=method), of=request(method), by=by)
+    assert (rewrite, banner) == (built.rewrite, built.banner)
+    lines = lines_of(built.data)
+    assert (not rewrite, not rewrite, rewrite) == (
+        'ETag: "x"' in lines,
+        LENGTH in lines,
+        "Cache-Control: no-store" in lines,
+    )
+
+
+def test_without_the_banner_a_page_without_a_token_passes_as_it_is():
+    built = build(response(HTML, LENGTH), by=forward(token="", untouched=False))
+    assert (False, False, True) == (built.rewrite, built.banner, LENGTH in lines_of(built.data))
 
 
 @pytest.mark.parametrize("extra", [("Content-Encoding: gzip",), ("Content-Range: bytes 0-4/9",)])

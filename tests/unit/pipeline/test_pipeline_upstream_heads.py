@@ -144,3 +144,23 @@ def test_the_keeper_is_told_who_asks_and_no_client_can_say_it(session, navigatio
         *told,
         "Content-Type: application/json",
     ] == lines
+
+
+def test_at_a_server_with_a_password_our_login_is_sent_and_not_the_clients():
+    state = UpstreamState(route="main", cookie="username-x=1; _xsrf=2", xsrf="2")
+    lines = Builder().lines("X-XSRFToken: 9\r\nCookie: _xsrf=9\r\n", path="/files/a?_xsrf=9", state=state)
+    assert "GET /files/a HTTP/1.1" == lines[0]
+    assert ["Cookie: username-x=1; _xsrf=2", "X-XSRFToken: 2"] == [
+        line for line in lines if line.startswith(("Cookie", "X-XSRF", "Authorization"))
+    ]
+
+
+def test_the_keeper_gets_the_handshake_without_extensions():
+    lines = Builder().lines(SOCKET, path="/_nbgate/diagnose/socket", route=OWN, state=UpstreamState(route="own"))
+    assert [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ] == lines[-4:]
+    assert not any("Extensions" in line for line in lines)

@@ -195,3 +195,34 @@ def test_any_text_makes_one_clean_line_or_none(set_cookie: str, cookie: str) -> 
         assert "nbgate" not in line.casefold()
     header = to_upstream(f"_xsrf={cookie}; nbg-lab-x={cookie}; {cookie}")
     assert header is None or header.startswith("_xsrf=")
+
+
+OURS = f"{LOGIN}=ours; _xsrf=2|o|o"
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        (None, OURS),
+        ("", OURS),
+        ("_xsrf=mine", OURS),
+        ("theme=dark", OURS),
+        (f"{LOGIN}={SIGNED}", OURS),
+    ],
+)
+def test_where_we_are_logged_in_the_login_is_ours_alone(client: str | None, expected: str) -> None:
+    assert expected == upstream_cookie(client, route=LAB, user="ada", keyring=RING, login=OURS)
+
+
+def test_beside_our_login_the_clients_other_cookies_pass() -> None:
+    lines = to_client("sid=abc", f"{LOGIN}=old")
+    header = "; ".join(pair_of(line) for line in lines)
+    assert f"sid=abc; {OURS}" == upstream_cookie(header, route=LAB, user="ada", keyring=RING, login=OURS)
+
+
+@pytest.mark.parametrize("value", [f"{LOGIN}=x; HttpOnly", "_xsrf=2|a|b; Path=/", f" {LOGIN} =x", "\t_xsrf=x"])
+def test_no_cookie_of_our_login_reaches_a_browser(value: str) -> None:
+    nonce = Nonces()
+    lines = client_set_cookies((value, "sid=1"), route=LAB, user="ada", keyring=RING, nonce=nonce, logged_in=True)
+    assert lines.startswith(b"Set-Cookie: nbg-lab-sid=")
+    assert 1 == lines.count(b"Set-Cookie")

@@ -1,18 +1,19 @@
 import random
+import re
 from pathlib import Path
 
 import pytest
 
-from nbgate.rewrite.html import MAX_CONFIG_BYTES, MAX_TAG_BYTES, PageRewriter
+from nbgate.rewrite.html import BANNER, MAX_CONFIG_BYTES, MAX_TAG_BYTES, PageRewriter
 
 TOKEN = "5ekrettoken0123456789abcdef0123456789abcdef0123"
 PAGES = sorted((Path(__file__).parent / "pages").glob("*.html"))
 CONFIG = b'<script id="jupyter-config-data" type="application/json">'
 
 
-def rewrite(page: bytes, token: str = TOKEN, sizes: tuple[int, ...] = ()) -> bytes | None:
+def rewrite(page: bytes, token: str = TOKEN, sizes: tuple[int, ...] = (), *, after_head: bytes = b"") -> bytes | None:
     """Return the page as it leaves, fed in pieces of `sizes` and then whole; None when it was cut."""
-    rewriter = PageRewriter(token)
+    rewriter = PageRewriter(token, after_head=after_head)
     out = b""
     for size in sizes:
         out += rewriter.feed(page[:size])
@@ -264,3 +265,97 @@ def test_further_edits_come_after_the_scrub() -> None:
 def test_without_a_token_nothing_counts_as_a_leak() -> None:
     page = CONFIG + b'{"token": ""}</script> nothing'
     assert page == whole_and_by_the_byte(page, "")
+
+
+# what is added behind the head's start tag
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_a_real_page_gets_the_banner_and_no_other_byte(path: Path, token: str) -> None:
+    page = path.read_bytes()
+    (head,) = re.findall(rb"<head[^>]*>", page)
+    scrubbed = page.replace(TOKEN.encode(), b"") if token else page
+    expected = scrubbed.replace(head, head + BANNER)
+    assert expected == rewrite(page, token, after_head=BANNER)
+    assert expected == rewrite(page, token, sizes=(1,) * len(page), after_head=BANNER)
+    generator = random.Random(3)
+    for _ in range(10):
+        sizes = tuple(generator.choice((1, 2, 3, 7, 40, 300)) for _ in range(generator.randrange(400)))
+        assert expected == rewrite(page, token, sizes=sizes, after_head=BANNER)
+
+
+LONG_VALUE = b"x" * (MAX_TAG_BYTES + 10)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<head>|<title>x</title></head>",
+        b"<!doctype html>\n<html>\n<head>|\n<meta charset=utf-8>",
+        b"<HTML LANG=en><HEAD>|<TITLE>",
+        b"<html><head lang='a>b' data-x>|<p>",
+        b"<html><head\n>|",
+        b"<head/>|<p>",
+        b"\xef\xbb\xbf<html><head>|",
+        b"<!-- <head> --><head>|",
+        b"</p><head>|",
+        b"<head>|<head>",
+        b"<head>|</head><body><head>",
+        b"<head>|<script><head></script>",
+        b"<html x='" + LONG_VALUE + b"'><head>|",
+        b"<head x='" + LONG_VALUE + b"'>|<head>",
+    ],
+    ids=range(14),
+)
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_the_banner_stands_behind_the_first_head(page: bytes, token: str) -> None:
+    expected, plain = page.replace(b"|", BANNER), page.replace(b"|", b"")
+    assert expected == rewrite(plain, token, after_head=BANNER)
+    small = (1,) * len(plain) if len(plain) < 1000 else (1000,) * 70
+    assert expected == rewrite(plain, token, sizes=small, after_head=BANNER)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"",
+        b"plain words",
+        b"<p>no head</p>",
+        b"<html><body><p></body></html>",
+        b"<header>x</header>",
+        b"<headx><head>",
+        b"<body><head>",
+        b"<meta charset=utf-8><head>",
+        b"<div><script><head></script>",
+        b"<script><head></script><head>",
+        b"<!-- <head> -->",
+        b"<?xml <head>",
+        b"<title><head></title><head>",
+        b"</head>",
+        b"<hea",
+        b"<head",
+        b"<head x='",
+    ],
+)
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_a_page_without_a_head_in_its_place_gets_no_banner(page: bytes, token: str) -> None:
+    assert page == rewrite(page, token, after_head=BANNER)
+    assert page == rewrite(page, token, sizes=(1,) * len(page), after_head=BANNER)
+
+
+def test_without_a_token_a_page_with_a_banner_keeps_every_other_byte() -> None:
+    """What a scrub would blank, or count as a leak, is the page's own there."""
+    rest = b"<body data-ws-url='wss://x/' data-jupyter-api-token=x>" + CONFIG + b'{"token": "x", "wsUrl": "y"}'
+    page = b"<html><head></head>" + rest
+    expected = b"<html><head>" + BANNER + b"</head>" + rest
+    assert expected == rewrite(page, "", after_head=BANNER)
+    assert expected == rewrite(page, "", sizes=(1,) * len(page), after_head=BANNER)
+
+
+def test_once_the_banner_is_in_nothing_is_held_back() -> None:
+    rewriter = PageRewriter("", after_head=BANNER)
+    assert b"" == rewriter.feed(b"<he")
+    assert b"<head>" + BANNER == rewriter.feed(b"ad>")
+    assert b"<p a='" == rewriter.feed(b"<p a='")
+    assert b"" == rewriter.finish()

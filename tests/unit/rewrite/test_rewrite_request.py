@@ -183,3 +183,25 @@ def test_the_memo_gives_what_is_built_anew() -> None:
     ]:
         expected = UpstreamHeads().build(head, b"/x?token=y", access, request_id)
         assert expected == heads.build(head, b"/x?token=y", access, request_id)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (b"/files/x?_xsrf=a", b"/files/x"),
+        (b"/files/x?download=1&%5fxsrf=a&+_xsrf=b", b"/files/x?download=1"),
+        (b"/files/x?token=a&xsrf=b", b"/files/x?xsrf=b"),
+    ],
+)
+def test_where_we_are_logged_in_a_clients_xsrf_is_taken_out_too(target: bytes, expected: bytes) -> None:
+    assert expected == strip_token(target, logged_in=True)
+    assert b"xsrf" in strip_token(target)
+
+
+@pytest.mark.parametrize("lines", [(), ("X-XSRFToken: theirs",), ("x-xsrftoken: 1", "X-CSRFToken: 2")])
+def test_where_we_are_logged_in_the_only_xsrf_token_is_ours(lines: tuple[str, ...]) -> None:
+    built = build(parse("Accept: x", *lines, "User-Agent: y"), token="", cookie="username-x=1; _xsrf=2", xsrf="2")
+    assert ["X-XSRFToken: 2"] == [line for line in built if "srftoken" in line.lower()]
+    assert ["Accept: x", "User-Agent: y"] == built[2:4]
+    assert "Cookie: username-x=1; _xsrf=2" in built
+    assert not [line for line in built if line.startswith("Authorization")]

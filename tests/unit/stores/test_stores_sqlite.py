@@ -15,7 +15,7 @@ import nbgate
 from nbgate.errors import StoreError
 from nbgate.model.account import StoredSession, User
 from nbgate.model.session import Session
-from nbgate.stores.sqlite import open_state
+from nbgate.stores.sqlite import may_hold_users, open_state
 
 ADA = User(name="ada", password_hash="$hash", created_unix=1.0)
 LOGIN = StoredSession(
@@ -63,7 +63,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from nbgate.model.account import User
-from nbgate.stores.sqlite import open_state
+from nbgate.stores.sqlite import may_hold_users, open_state
 open_state(Path(sys.argv[1])).users.add(User(name="ada", password_hash="$hash", created_unix=1.0))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -219,3 +219,26 @@ def test_damage_found_while_running_is_an_error_of_the_store(path):
     with pytest.raises(StoreError, match="cannot be used"):
         state.sessions.all()
     state.close()
+
+
+def test_whether_there_is_an_account_is_seen_without_a_change(tmp_path):
+    path = tmp_path / "state.db"
+    assert not may_hold_users(path)
+    state = open_state(path)
+    assert not may_hold_users(path)
+    state.close()
+    assert not may_hold_users(path)
+    state = open_state(path)
+    state.users.add(User(name="ada", password_hash="h", created_unix=0.0))
+    assert may_hold_users(path)
+    state.close()
+    before = sorted((entry.name, entry.stat().st_mtime_ns) for entry in tmp_path.iterdir())
+    assert may_hold_users(path)
+    assert before == sorted((entry.name, entry.stat().st_mtime_ns) for entry in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all, but some text that is long enough" * 10])
+def test_what_cannot_be_looked_at_may_hold_an_account(tmp_path, content):
+    (tmp_path / "state.db").write_bytes(content)
+
+    assert may_hold_users(tmp_path / "state.db")

@@ -90,7 +90,11 @@ class Harness:
         )
         self.sockets = bind_sockets(ip, 0)
         self.port = self.sockets[0].getsockname()[1]
-        self.supervisor = Supervisor(plan, self.sockets, say=self.said.append)
+        self.notified: list[str] = []
+        self.opened: list[str] = []
+        self.supervisor = Supervisor(
+            plan, self.sockets, say=self.said.append, notify=self.notified.append, on_listening=self.opened.append
+        )
         self.family = self.supervisor.family
 
     @property

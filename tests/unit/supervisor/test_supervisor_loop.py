@@ -1,5 +1,6 @@
 """The supervisor with real processes: small scripts in place of keeper and worker."""
 
+import os
 import selectors
 import signal
 import socket
@@ -11,6 +12,7 @@ import pytest
 
 from nbgate.errors import ExitCode
 from nbgate.supervisor import child as child_module
+from nbgate.supervisor import sockets
 from nbgate.supervisor.loop import Supervisor, _how
 
 NEVER_READY = "forever()"
@@ -181,6 +183,31 @@ def test_an_end_without_a_usable_exit_code_is_a_failure(supervise, script):
     assert 1 == sum("before it was ready" in line for line in house.said)
 
 
+def test_a_worker_that_fails_while_others_serve_takes_nobody_down(supervise, tmp_path):
+    served, died = tmp_path / "served", tmp_path / "died"
+    house = supervise(
+        worker=f"""
+        served, died = {str(served)!r}, {str(died)!r}
+        if name == "worker2" and not os.path.exists(died):
+            while not os.path.exists(served):
+                select.select([], [], [], 0.01)
+            open(died, "w").close()
+            sys.exit(78)
+        for message, descriptor in heard():
+            if isinstance(message, LinkKeeper):
+                control.send(WorkerReady())
+            if isinstance(message, DrainAsked):
+                break
+        """,
+        workers=2,
+    )
+    house.until_said("listening")
+    served.touch()
+    house.until(lambda: all(slot.child and slot.child.is_ready for slot in house.family.workers))
+
+    assert "nbgate: worker 2 ended with exit code 78; starting another" in house.said
+
+
 def test_one_that_was_ready_once_is_replaced_whatever_its_exit_code(supervise, tmp_path):
     mark = tmp_path / "mark"
     house = supervise(
@@ -231,19 +258,192 @@ def test_an_event_of_what_is_not_watched_any_more_is_left_alone(supervise, monke
     assert [] == heard
 
 
-@pytest.mark.parametrize(("ip", "code"), [("127.0.0.1", None), ("0.0.0.0", 78), ("*", 78)])
-def test_without_a_user_only_this_machine_is_served(supervise, ip, code):
-    house = supervise(
-        ip=ip,
-        keeper="control.send(KeeperReady(users=0))\nfor message, _ in heard():\n    if isinstance(message, DrainAsked): break",
+ASKED_FOR_A_USER = """
+control.send(KeeperReady(users=int(os.path.exists(os.environ["LOG"] + ".user"))))
+def look():
+    while not os.path.exists(os.environ["LOG"] + ".user"): pass
+    control.send(FirstUser())
+threading.Thread(target=look, daemon=True).start()
+list(heard())
+"""
+TOOK_SOCKETS = """
+import time
+taken = []
+for message, descriptor in heard():
+    if isinstance(message, ListenHere):
+        taken.append(socket.socket(fileno=descriptor))
+        if message.is_last:
+            say("sockets " + " ".join(sock.getsockname()[0] for sock in taken))
+            taken = []
+    if isinstance(message, LinkKeeper):
+        say("inherited " + options["--listen-fds"])
+        control.send(WorkerReady())
+    if isinstance(message, DrainAsked):
+        break
+"""
+
+
+@pytest.fixture
+def first_run(supervise, tmp_path):
+    """A gateway without a user; the test calls `add_user` when there is one."""
+
+    def make(ip, **options):
+        house = supervise(ip=ip, **{"keeper": ASKED_FOR_A_USER, "worker": TOOK_SOCKETS, **options})
+        house.add_user = (tmp_path / "log.user").touch
+        return house
+
+    return make
+
+
+def fds_of(house) -> str:
+    return ",".join(str(sock.fileno()) for sock in house.supervisor.door.sockets)
+
+
+def can_connect(address, port) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_without_a_user_only_this_machine_is_served_and_with_the_first_one_everybody(first_run):
+    house = first_run("*", workers=2)
+    house.until_logged("inherited", 2)
+    house.until_said("not on *, before there is a user")
+
+    assert [f"nbgate: listening on https://localhost:{house.port}/"] == house.said[:1]
+    assert [sock.getsockname()[0] for sock in house.supervisor.door.sockets] == ["127.0.0.1", "::1"]
+    assert [False, True, True] == [
+        can_connect("127.0.0.2", house.port), can_connect("127.0.0.1", house.port), can_connect("::1", house.port)
+    ]  # fmt: skip
+    assert (["READY=1"], []) == (house.notified, house.opened)
+
+    house.add_user()
+    house.until_logged("sockets :: 0.0.0.0", 2)
+    assert can_connect("127.0.0.2", house.port)
+    assert house.said[-1] == f"nbgate: listening on https://localhost:{house.port}/"
+    house.until_logged(f"keeper Listening(urls=('https://{socket.gethostname()}:{house.port}/'")
+
+
+def test_a_connection_that_was_accepted_survives_the_hand_over(first_run):
+    house = first_run("0.0.0.0")
+    house.until_said("not on 0.0.0.0")
+    with socket.create_connection(("127.0.0.1", house.port)) as client:
+        (narrow,) = house.supervisor.door.sockets
+        accepted, _ = narrow.accept()
+        house.add_user()
+        house.until(lambda: not house.supervisor.door.is_narrow)
+        client.sendall(b"still here")
+
+        assert b"still here" == accepted.recv(100)
+        accepted.close()
+
+
+def test_where_the_address_does_not_cover_loopback_both_listen_until_the_end(first_run, monkeypatch):
+    monkeypatch.setattr(sockets, "is_loopback", lambda ip: False)
+    house = first_run("127.0.0.3")
+    house.until_said("not on 127.0.0.3")
+    assert [False, True] == [can_connect("127.0.0.3", house.port), can_connect("127.0.0.1", house.port)]
+
+    house.add_user()
+    house.until_logged("sockets 127.0.0.3 127.0.0.1")
+    assert [True, True] == [can_connect("127.0.0.3", house.port), can_connect("127.0.0.1", house.port)]
+
+
+def test_a_worker_that_dies_in_the_hand_over_has_a_successor_with_the_sockets_in_force(first_run):
+    house = first_run("*", workers=2)
+    house.until_logged("inherited", 2)
+    narrow = fds_of(house)
+    house.kill(house.family.workers[0])
+    house.until_logged(f"worker1 inherited {narrow}")
+    house.add_user()
+    os.kill(house.pid(house.family.workers[0]), signal.SIGSTOP)  # it hears nothing of it
+    house.until(lambda: not house.supervisor.door.is_narrow)
+    house.kill(house.family.workers[0])
+    house.until_logged("worker1 inherited", 3)
+
+    assert narrow != fds_of(house)
+    assert 2 == house.count(
+        f"worker1 inherited {fds_of(house)}"
+    )  # the first one, before it was known that nobody is there
+    assert can_connect("127.0.0.2", house.port)
+
+
+def test_a_keeper_that_dies_before_it_told_of_the_user_has_a_successor_that_does(first_run):
+    house = first_run("*")
+    house.until_logged("inherited")
+    os.kill(house.pid(house.family.keeper), signal.SIGSTOP)
+    house.add_user()
+    house.kill(house.family.keeper)
+    house.until_logged("sockets :: 0.0.0.0")
+
+    assert can_connect("127.0.0.2", house.port)
+    house.until_logged(f"keeper Listening(urls=('https://{socket.gethostname()}:{house.port}/'")
+
+
+def test_a_port_somebody_else_took_for_everybody_keeps_the_gateway_on_this_machine_until_a_reload(first_run):
+    house = first_run(
+        "0.0.0.0",
+        keeper=ASKED_FOR_A_USER.replace(
+            "list(heard())",
+            "for message, _ in heard():\n    if isinstance(message, ReloadAsked): control.send(Reloaded())",
+        ),
     )
-    if code is None:
-        house.until_said("listening")
-        assert "nbgate: no user yet: make the first one with `nbgate user add NAME`" in house.said
-    else:
-        assert code == house.until_over()
-        assert f"nbgate: no user yet: nbgate does not listen on {ip}, beyond this machine" == house.said[0]
-        assert "  hint: make the first one with `nbgate user add NAME`" == house.said[1]
+    house.until_logged("inherited")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.9", house.port))
+        other.listen()
+        house.add_user()
+        house.until_said("listening on this machine alone, until that is free and `nbgate reload` is typed")
+        assert 1 == sum("is already in use" in line for line in house.said)
+        assert can_connect("127.0.0.1", house.port)
+        assert house.supervisor.door.is_narrow
+    house.signal(signal.SIGHUP)
+    house.until_logged("sockets 0.0.0.0")
+
+    assert not house.supervisor.door.is_narrow
+    assert ["READY=1", "READY=1"] == [state for state in house.notified if not state.startswith("RELOADING=1\n")]
+
+
+def test_a_loopback_port_that_somebody_has_ends_a_start_that_waits_for_a_user(first_run, monkeypatch, tmp_path):
+    monkeypatch.setattr(sockets, "is_loopback", lambda ip: False)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        house = first_run("127.0.0.3")
+        other.bind(("127.0.0.1", house.port))
+        other.listen()
+
+        assert ExitCode.TRY_AGAIN == house.until_over()
+    assert f"nbgate: port {house.port} on 127.0.0.1 is already in use" == house.said[0]
+
+
+def test_a_user_who_comes_while_it_ends_opens_nothing(first_run):
+    house = first_run("*")
+    house.until_logged("inherited")
+    house.supervisor._drain(0.0)
+    house.supervisor._user_is_there()
+
+    assert house.supervisor.door.is_narrow
+
+
+def test_with_a_user_the_browser_is_opened_once_and_the_service_manager_knows(supervise):
+    house = supervise(ip="*", keeper="control.send(KeeperReady(users=1))\nlist(heard())")
+    house.until_said("listening", times=2)
+    house.kill(house.family.keeper)
+    house.until(lambda: house.family.keeper.child and house.family.keeper.child.is_ready)
+    house.signal(signal.SIGTERM)
+    house.until(lambda: house.notified[-1] == "STOPPING=1")
+
+    assert [f"https://localhost:{house.port}/"] == house.opened
+    assert ["READY=1", "READY=1", "STOPPING=1"] == house.notified
+
+
+@pytest.mark.parametrize("message", ["FirstUser()", "Reloaded()"])
+def test_a_worker_does_not_speak_for_the_keeper(supervise, message):
+    house = supervise(ip="*", worker=f"control.send({message})\nforever()")
+    assert ExitCode.FAILURE == house.until_over()
 
 
 def test_a_port_that_somebody_took_meanwhile_is_try_again(supervise):

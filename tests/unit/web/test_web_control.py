@@ -4,8 +4,9 @@ import pwd
 
 import pytest
 
+from nbgate.crypto.passwords import hash_password
 from nbgate.errors import ConfigError, Problem
-from nbgate.testing.keeper_parts import PASSWORD
+from nbgate.testing.keeper_parts import CHEAP, PASSWORD
 from nbgate.web import control
 from nbgate.web.control import actor_of, make_control_app
 
@@ -55,6 +56,13 @@ async def test_an_account_lives_and_dies_by_these_calls(client, rig):
     assert {ME, "uid:0 root"} == {record["nbgate.actor"] for record in rig.sink.records("user.change")}
 
 
+async def test_an_account_is_made_of_a_prepared_hash(client, rig):
+    prepared = hash_password("of old", salt=b"s" * 16, parameters=CHEAP)
+    new = {"name": "bob", "password_hash": f"argon2:{prepared}"}
+    assert (201, {"user": "bob", "message": "added", "ended_sessions": 0}) == await ask(client, "POST", "/users", new)
+    assert prepared == rig.state.users.get("bob").password_hash
+
+
 async def test_a_list_names_everybody_and_no_hash(client):
     status, answer = await ask(client, "GET", "/users")
     assert (200, {"users": [{"name": "ada", "disabled": False, "created": "2027-01-15T08:00:00.000000Z"}]}) == (
@@ -69,7 +77,16 @@ async def test_a_list_names_everybody_and_no_hash(client):
         ("POST", "/users", {"name": "ada", "password": PASSWORD}, 409, "there is a user ada already"),
         ("POST", "/users", {"name": "a b", "password": PASSWORD}, 400, "this is no user name"),
         ("POST", "/users", {"name": "bob", "password": "short"}, 400, "this password cannot be set"),
-        ("POST", "/users", {"name": "bob"}, 400, "missing field"),
+        ("POST", "/users", {"password": PASSWORD}, 400, "missing field"),
+        ("POST", "/users", {"name": "bob"}, 400, "either a password or a password_hash"),
+        (
+            "POST",
+            "/users",
+            {"name": "bob", "password": PASSWORD, "password_hash": "x"},
+            400,
+            "either a password or a password_hash",
+        ),
+        ("POST", "/users", {"name": "bob", "password_hash": "x"}, 400, "this is no argon2id hash"),
         ("DELETE", "/users/nobody", None, 404, "there is no user nobody"),
         ("POST", "/users/ada/promote", None, 404, "not found"),
         ("PUT", "/users", {}, 405, "method not allowed"),

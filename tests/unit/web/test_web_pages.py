@@ -5,6 +5,7 @@ import aiohttp
 import pytest
 
 from nbgate.keeper.login import LoginAttempt
+from nbgate.keeper.setup import Setup
 from nbgate.testing.keeper_parts import PASSWORD
 from nbgate.web import bodies
 from nbgate.web.pages import make_pages_app
@@ -22,7 +23,8 @@ CSP = (
 
 @pytest.fixture
 async def client(rig, tmp_path, client_of):
-    async with client_of(make_pages_app(rig.keeper), tmp_path / "pages.sock") as client:
+    setup = Setup(folder=tmp_path, accounts=rig.keeper.accounts, clock=rig.clock, random_bytes=rig.random_bytes)
+    async with client_of(make_pages_app(rig.keeper, setup), tmp_path / "pages.sock") as client:
         yield client
 
 
@@ -324,7 +326,7 @@ async def test_static_files_are_named_after_their_content_and_there_are_no_other
 async def test_ready_says_yes_or_no_and_nothing_else(client, rig):
     answer, text = await ask(client, "GET", "/_nbgate/ready")
     assert (503, {"ready": False}) == (answer.status, json.loads(text))
-    await rig.keeper.watch.look_once()
+    await rig.keeper.mounts.look_once()
     answer, text = await ask(client, "GET", "/_nbgate/ready")
     assert (200, {"ready": True}) == (answer.status, json.loads(text))
 

@@ -1,0 +1,113 @@
+"""The table of commands: what each is called, what it does, and where its function is.
+
+Data only; `nbgate.cli.parser` registers it, `nbgate.cli.help` shows it. No command's module is imported for it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_LAUNCH = """Start a notebook server, and the gateway in front of it.
+
+Without a command it is jupyter lab. The server listens on a private socket with a token that nobody sees, and ends with
+the gateway. In the words of any other server, write {sock} or {port} where its address stands.
+
+  nbgate launch
+  nbgate launch -- jupyter lab --notebook-dir ~/work
+  nbgate launch --ip '*' -- jupyter notebook
+"""
+_RELOAD = """Test the configuration and put it into force.
+
+Configuration, certificate and rules are read again. Open connections stay; a mistake changes nothing and is told."""
+_USER_ADD = """Make an account.
+
+The password is asked for, or read from standard input; it is never an argument, which everybody on the machine could
+see."""
+_CONFIG = """Check, show, explain and edit the configuration.
+
+A flag wins over a variable of the environment, that over the profile, that over the configuration file, that over the
+default."""
+_CONFIG_DEFAULT = """Write a configuration file with every option, its documentation and its default.
+
+  nbgate config default > nbgate.toml"""
+_CONFIG_CHECK = """Say everything that is wrong with the configuration, each with its place and what to do.
+
+Flags, variables and files are judged; no file they name is opened and no address tried: the gateway does that when it
+starts, and at nbgate reload."""
+_CONFIG_EXPLAIN = """Say what an option is, what values it has, and how it is set.
+
+  nbgate config explain port
+  nbgate config explain limits.head_bytes"""
+_CONFIG_EDIT = """Edit the configuration file; one with mistakes is not saved.
+
+Opens $VISUAL or $EDITOR on a copy, which replaces the file when nothing is wrong with it."""
+_CONFIG_SCHEMA = """Write the JSON Schema of the configuration file, for editors that complete and check TOML.
+
+  nbgate config schema > nbgate.schema.json"""
+_PROFILE = """Make, list and find profiles, to run several gateways side by side.
+
+A profile is one more configuration file, and a data folder of its own: accounts, sessions and audit are its own too."""
+_PROFILE_CREATE = """Make a profile.
+
+  nbgate profile create lab
+  nbgate --profile lab --port 9443"""
+_COMPLETION = """Write a script that completes commands and flags as you type.
+
+  nbgate completion bash > ~/.local/share/bash-completion/completions/nbgate
+  nbgate completion zsh > ~/.zfunc/_nbgate     with fpath+=~/.zfunc before compinit
+  nbgate completion fish > ~/.config/fish/completions/nbgate.fish"""
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        words: What calls it.
+        text: What it does: a line, and after an empty one what else there is to know; indented lines are examples.
+        function: Its module and function; "" where the words of other commands follow.
+        group: What it stands under on the help page.
+    """
+
+    words: str
+    text: str
+    function: str
+    group: str = "Commands"
+
+
+COMMANDS = (
+    Command("launch", _LAUNCH, "launch:launch_server", "Serving"),
+    Command("status", "Say what runs, who is confined, how upstreams and audit are.", "status:show_status", "Serving"),
+    Command("reload", _RELOAD, "reload:reload_gateway", "Serving"),
+    Command("user", "Add, change and remove the accounts of this gateway.", "", "Accounts"),
+    Command("user add", _USER_ADD, "user:add_user"),
+    Command("user list", "Say who has an account.", "user:list_user"),
+    Command("user passwd", "Set a new password; ends the person's sessions.", "user:passwd_user"),
+    Command("user disable", "Let a person in no more; ends their sessions.", "user:disable_user"),
+    Command("user enable", "Let a disabled person in again.", "user:enable_user"),
+    Command("user remove", "Remove an account; ends the person's sessions.", "user:remove_user"),
+    Command("config", _CONFIG, "", "Configuration"),
+    Command("config default", _CONFIG_DEFAULT, "config:print_default"),
+    Command("config check", _CONFIG_CHECK, "config:check_config"),
+    Command("config show", "Show every value in force, and where it comes from.", "config:show_config"),
+    Command("config explain", _CONFIG_EXPLAIN, "config:explain_option"),
+    Command("config edit", _CONFIG_EDIT, "config:edit_config"),
+    Command("config schema", _CONFIG_SCHEMA, "config:print_schema"),
+    Command("profile", _PROFILE, "", "Configuration"),
+    Command("profile create", _PROFILE_CREATE, "profile:create_profile"),
+    Command("profile list", "Say which profiles there are.", "profile:list_profiles"),
+    Command("profile locate", "Say where the file of a profile is.", "profile:locate_profile"),
+    Command("completion", _COMPLETION, "", "Shell"),
+    Command("completion bash", "Write the script for bash.", "completion:print_bash"),
+    Command("completion zsh", "Write the script for zsh.", "completion:print_zsh"),
+    Command("completion fish", "Write the script for fish.", "completion:print_fish"),
+)
+
+
+def commands_below(words: str) -> list[Command]:
+    """Return the commands that one word more leads to, in the order of the table."""
+    return [command for command in COMMANDS if command.words.rpartition(" ")[0] == words]
+
+
+def command_of(words: Sequence[str]) -> Command | None:
+    """Return the command that `words` begin with, the longest there is; None when they begin with none."""
+    known = {command.words: command for command in COMMANDS}
+    return next((known[name] for length in (2, 1) if (name := " ".join(words[:length])) in known), None)

@@ -1,0 +1,86 @@
+"""What each option is, read from the schema: its key, kind, range, default, and the other ways to set it.
+
+Pure. It says nothing about values somebody gave; help, reference pages and the default file are made from this.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from nbgate.config.check import option_types
+from nbgate.config.kinds import documentation, in_words
+from nbgate.config.schema import Config
+
+ENVIRONMENT_PREFIX = "NBGATE_"
+
+
+class Option(Struct, frozen=True, kw_only=True):
+    """One option.
+
+    Attributes:
+        key: Its dotted key, for example `limits.head_bytes`.
+        kind: What its values are, in words, for example `an integer from 0 to 65535`.
+        default: The default, as TOML writes it.
+        text: Its one line of documentation.
+        variable: The variable of the environment that sets it.
+        flag: The flag that sets it; "" for options in tables, which have none.
+    """
+
+    key: str
+    kind: str
+    default: str
+    text: str
+    variable: str
+    flag: str
+
+
+@cache
+def all_options() -> Mapping[str, Option]:
+    """Return every option by its key, in the order of the schema."""
+    return {
+        key: Option(
+            key=key,
+            kind=in_words(kind),
+            default=written(default_of(key)),
+            text=documentation(kind),
+            variable=variable_of(key),
+            flag="" if "." in key else flag_of(key),
+        )
+        for key, kind in option_types().items()
+    }
+
+
+def flag_of(key: str) -> str:
+    """Return the flag that sets the option `key`, for example `--data-dir`."""
+    return f"--{key.replace('_', '-')}"
+
+
+def variable_of(key: str) -> str:
+    """Return the variable that sets the option `key`, for example `NBGATE_LIMITS__HEAD_BYTES`."""
+    return ENVIRONMENT_PREFIX + key.replace(".", "__").upper()
+
+
+def default_of(key: str) -> Any:
+    """Return the default of the option `key`."""
+    return value_in(Config(), key)
+
+
+def value_in(config: Config, key: str) -> Any:
+    """Return the value of the option `key` in `config`."""
+    return attrgetter(key)(config)
+
+
+def written(value: Any) -> str:
+    """Return `value` as TOML writes it: the strings, numbers, booleans and lists of options look as in JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def help_of(key: str) -> str:
+    """Return what the help page says of the flag that sets `key`."""
+    default = default_of(key)
+    shown = "" if default in {"", ()} or isinstance(default, bool) else f" Default: {default}."
+    return all_options()[key].text + shown

@@ -1,0 +1,75 @@
+"""Where the gateway listens: on this machine alone until somebody can log in, then where it was asked to.
+
+Holds the sockets and decides which of them listen; it knows neither children nor messages. The sockets of `--ip` are
+bound from the start, so that an occupied port shows at once.
+"""
+
+import socket
+
+from nbgate.errors import StartError
+from nbgate.supervisor import sockets as listening
+
+
+class Door:
+    """The listening sockets of `ip`, bound by the caller, and in their place those of loopback while nobody can log in.
+
+    `sockets` are those in force: what a worker is to accept on.
+    """
+
+    def __init__(self, ip: str, wide: list[socket.socket]) -> None:
+        self._ip = ip
+        self._wide = wide
+        self._narrow: list[socket.socket] = []
+        self._port: int = wide[0].getsockname()[1]
+        self.sockets = wide
+        self.is_open = False
+        self.is_narrow = False
+
+    def open(self, *, has_user: bool) -> None:
+        """Begin to listen; on loopback alone where nobody could log in.
+
+        Raises:
+            StartError: Somebody else listens on the port.
+        """
+        self.is_narrow = not (has_user or listening.is_loopback(self._ip))
+        if self.is_narrow:
+            self._narrow = self.sockets = listening.bind_sockets(listening.loopback_of(self._ip), self._port)
+        listening.listen(self.sockets)
+        self.is_open = True
+
+    def widen(self) -> None:
+        """Listen where it was asked for.
+
+        Two sockets of one port where one address covers the other cannot both listen, so one stops before the other
+        begins. Where the address covers loopback not, loopback goes on until the end: somebody stands in that door.
+
+        Raises:
+            StartError: Somebody else listens there; loopback goes on.
+        """
+        covers = listening.covers_loopback(self._ip)
+        if covers:
+            listening.stop(self._narrow)
+        try:
+            listening.listen(self._wide)
+        except StartError:
+            listening.stop(self._wide)
+            if covers:
+                listening.listen(self._narrow)
+            raise
+        self.is_narrow = False
+        if covers:
+            listening.close_all(self._narrow)
+            self._narrow = []
+        self.sockets = [*self._wide, *self._narrow]
+
+    def urls(self, hostname: str) -> tuple[str, ...]:
+        """Return what to type into a browser, the one that works on this machine last."""
+        return listening.urls("localhost" if self.is_narrow else self._ip, self._port, hostname)
+
+    def stop(self) -> None:
+        """Let nobody in any more: a client is refused at once, and does not wait for a gateway that is ending."""
+        listening.stop(self.sockets)
+
+    def close(self) -> None:
+        """Close every socket; children keep their copies."""
+        listening.close_all([*self._wide, *self._narrow])
