@@ -10,6 +10,7 @@ from pathlib import Path
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+MAX_SOCKET_PATH_BYTES = 107  # of sun_path in unix(7), without its last NUL
 
 
 def make_private_folder(path: Path) -> None:

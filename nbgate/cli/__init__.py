@@ -19,9 +19,9 @@ def main(words: list[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"nbgate {__version__}")
         return 0
-    from nbgate.cli.output import print_error
     from nbgate.cli.parser import run_command
     from nbgate.errors import ExitCode, NbgateError
+    from nbgate.terminal import print_error
 
     try:
         code = run_command(words)

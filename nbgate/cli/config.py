@@ -4,6 +4,7 @@ What is right and wrong is `nbgate.config`'s to say; here it is read, shown and 
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from nbgate.cli.editing import edit_file
-from nbgate.cli.output import print_json, print_table, say
+from nbgate.cli.output import print_json, print_table
 from nbgate.cli.parser import Format, Where, source_of
 from nbgate.config.document import File, Source, build_config
 from nbgate.config.folders import default_config
@@ -19,6 +20,7 @@ from nbgate.config.options import all_options, value_in, written
 from nbgate.config.reference import default_file, explained, find_options, guess_option, json_schema
 from nbgate.config_file import load_config, profile_path, read_files
 from nbgate.errors import ExitCode, StartError
+from nbgate.terminal import say
 
 NOT_JUDGED = "not looked at: whether the files it names can be read, and whether its addresses can be used"
 
@@ -38,8 +40,7 @@ def check_config(
     """Judge the configuration; problems are raised, all of them."""
     if file is not None and where.config is not None:
         raise StartError("the file is named twice", hint="name it once", exit_code=ExitCode.USAGE)
-    config = where.config if file is None else file
-    loaded = load_config(source_of(Where(config=config, profile=where.profile, data_dir=where.data_dir), {}))
+    loaded = load_config(source_of(replace(where, config=file or where.config), {}))
     files = " and ".join(loaded.files) or "no file, the defaults alone"
     say(f"nbgate: nothing is wrong with the configuration ({files})")
     say(f"  {NOT_JUDGED}")

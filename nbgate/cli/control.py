@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from nbgate.errors import ConfigError, ExitCode, Problem, StartError
-from nbgate.files import open_private
+from nbgate.files import MAX_SOCKET_PATH_BYTES, open_private
 from nbgate.link.peer import peer_uid
 
 TIMEOUT_SECONDS = 60.0
 MAX_ANSWER_BYTES = 16 << 20
-MAX_SOCKET_PATH_BYTES = 107
 _MAX_KEY_BYTES = 4096
 
 
@@ -87,7 +86,11 @@ def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[st
     if status >= http.client.BAD_REQUEST:
         if "problems" in value:
             raise ConfigError(tuple(Problem(**problem) for problem in value["problems"]))
-        raise StartError(value.get("error", f"the gateway answered {status}"), hint=value.get("hint", ""))
+        raise StartError(
+            value.get("error", f"the gateway answered {status}"),
+            hint=value.get("hint", ""),
+            exit_code=ExitCode(value.get("exit_code", ExitCode.FAILURE)),
+        )
     return value
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nbgate.cli.output import print_error, say
 from nbgate.errors import ExitCode, NbgateError, StartError
 from nbgate.files import sync_folder
+from nbgate.terminal import print_error, say
 
 FALLBACK_EDITOR = "vi"
 

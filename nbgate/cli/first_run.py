@@ -12,9 +12,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from nbgate.cli.output import print_error, say
 from nbgate.config.document import Loaded
 from nbgate.errors import ExitCode, InputRefused, NbgateError, StartError
+from nbgate.terminal import print_error, say
 
 
 def ask_for_first_user(loaded: Loaded) -> int:
@@ -31,6 +31,7 @@ def ask_for_first_user(loaded: Loaded) -> int:
     child = os.fork()
     if child == 0:
         code: int = ExitCode.FAILURE
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
         try:
             code = _run_apart(lambda: first_user(loaded))
         except Exception:  # noqa: BLE001 - the edge of this process: nobody else would say what went wrong
@@ -86,7 +87,7 @@ def first_user(loaded: Loaded) -> None:
             hint="start again, or make it with nbgate user add NAME",
         ) from None
     asyncio.run(_make(loaded, name, password))
-    say(f"nbgate: user {name}: added; a second factor can be added later")
+    say(f"nbgate: user {name}: added")
 
 
 def _ask_name() -> str:

@@ -20,7 +20,6 @@ from cyclopts import Parameter
 import nbgate
 from nbgate.cli.control import maybe_connect
 from nbgate.cli.first_run import ask_for_first_user
-from nbgate.cli.output import say
 from nbgate.cli.parser import ServeFlags, Where, flags_of, source_of, words_of
 from nbgate.cli.serve import child_environment, require_apart
 from nbgate.clock import SystemClock
@@ -35,6 +34,7 @@ from nbgate.spawners.output import ServerOutput
 from nbgate.spawners.pair import Pair
 from nbgate.spawners.process import start_process
 from nbgate.supervisor.signals import queued_signals
+from nbgate.terminal import say
 
 LOG_NAME = "notebook-server.log"
 TOKEN_BYTES = 32

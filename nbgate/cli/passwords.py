@@ -33,11 +33,11 @@ def _ask_again_and_again() -> str:
         password = getpass.getpass("Enter password: ")
         fault = judge_new_password(password)
         if fault is not None:
-            print(f"This password cannot be set: {fault.value}.", file=sys.stderr)
+            print(f"this password cannot be set: {fault.value}", file=sys.stderr)
         elif getpass.getpass("Verify password: ") == password:
             return password
         else:
-            print("The two passwords differ.", file=sys.stderr)
+            print("the two passwords differ", file=sys.stderr)
     raise InputRefused("no password after three tries", hint="try again")
 
 

@@ -9,13 +9,14 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import structs
 
-from nbgate.cli.output import clean, print_json, print_table, say
+from nbgate.cli.output import print_json, print_table
 from nbgate.cli.parser import Format, Where, source_of
 from nbgate.config.document import PATHS, File, Source, build_config
 from nbgate.config.options import written
 from nbgate.config.reference import default_file
 from nbgate.config_file import find_profile, profile_names, profile_path, read_files
 from nbgate.errors import ExitCode, StartError
+from nbgate.terminal import clean, say
 
 Name = Annotated[str, Parameter(help="Name of the profile: letters, digits, hyphen, underscore.")]
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from nbgate.cli.gateway import ask_running, load_for
-from nbgate.cli.output import say
 from nbgate.cli.parser import Where
+from nbgate.config.reference import waits_for_restart
+from nbgate.terminal import say
 
 
 def reload_gateway(*, where: Where = Where()) -> int:
@@ -22,7 +23,7 @@ def reload_gateway(*, where: Where = Where()) -> int:
 def _tell_changes(done: dict[str, Any]) -> None:
     waiting = done["needs_restart"]
     for change in done["changed"]:
-        waits = not {change["option"], change["option"].partition(".")[0]}.isdisjoint(waiting)
-        say(f"  {change['option']}: {change['old']} -> {change['new']}{', after a restart' if waits else ''}")
+        when = ", after a restart" if waits_for_restart(change["option"], waiting) else ""
+        say(f"  {change['option']}: {change['old']} -> {change['new']}{when}")
     if waiting:
         say(f"  hint: a restart is needed for: {', '.join(waiting)}")

@@ -17,7 +17,6 @@ import msgspec
 import nbgate
 from nbgate.cli.browser import open_browser, wants_browser
 from nbgate.cli.first_run import ask_for_first_user
-from nbgate.cli.output import say
 from nbgate.config.document import DEFAULT, Loaded, Source
 from nbgate.config.options import flag_of
 from nbgate.config_file import load_config
@@ -27,6 +26,7 @@ from nbgate.supervisor.family import Plan
 from nbgate.supervisor.loop import Supervisor
 from nbgate.supervisor.notify import Notifier
 from nbgate.supervisor.sockets import bind_sockets, is_loopback
+from nbgate.terminal import say
 
 MAX_OPEN_FILES = 1 << 18
 MAX_PORT = 65535

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from nbgate.cli.gateway import ask_running, load_for
-from nbgate.cli.output import clean, print_json, print_table
+from nbgate.cli.output import print_json, print_table
 from nbgate.cli.parser import Format, Where
+from nbgate.terminal import clean
 
 
 def show_status(*, format: Format = "table", where: Where = Where()) -> int:  # noqa: A002 - the flag's name

@@ -1,7 +1,6 @@
 """`nbgate user ...`: accounts, through the running gateway, else straight in the store."""
 
 import asyncio
-import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,12 +11,13 @@ from cyclopts import Parameter
 
 from nbgate.cli.control import ask, maybe_connect
 from nbgate.cli.gateway import load_for
-from nbgate.cli.output import print_table, say
+from nbgate.cli.output import print_json, print_table
 from nbgate.cli.parser import Format, Where
 from nbgate.cli.passwords import read_hash, read_password
 from nbgate.config.document import Loaded
 from nbgate.errors import ExitCode, StartError
 from nbgate.keeper.users import Accounts, Changed
+from nbgate.terminal import say
 
 Name = Annotated[str, Parameter(help="User name: letters, digits, dot, underscore, hyphen, @.")]
 PasswordStdin = Annotated[bool, Parameter(negative=(), help="Read the password from standard input.")]
@@ -81,7 +81,7 @@ def list_user(*, format: Format = "table", where: Where = Where()) -> int:  # no
     loaded = load_for(where)
     users = _ask(loaded, "GET", "/users", None, _listed)["users"]
     if format == "json":
-        print(json.dumps(users, indent=2))
+        print_json(users)
     else:
         rows = [(user["name"], "disabled" if user["disabled"] else "active", user["created"]) for user in users]
         print_table(("name", "state", "created"), rows)

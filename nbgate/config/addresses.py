@@ -15,7 +15,7 @@ AUTO = "auto"
 LISTEN_WORDS = ("localhost", "*")
 _LOCALHOST = "127.0.0.1"
 _USUAL_IPS = (*LISTEN_WORDS, "127.0.0.1", "0.0.0.0", "::1", "::")
-_BASE = re.compile(r"/(?:(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+/)*")
+_BASE = re.compile(r"/(?:(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})+/)*")
 _EXAMPLES = "for example localhost:8888 or http://localhost:8888/base/"
 
 

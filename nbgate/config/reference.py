@@ -50,6 +50,7 @@ def guess_option(name: str) -> str:
 
 def explained(option: Option, needs_restart: Sequence[str]) -> dict[str, str]:
     """Return all there is to say about an option, label by label."""
+    waits = waits_for_restart(option.key, needs_restart)
     return {
         "option": option.key,
         "meaning": option.text,
@@ -57,7 +58,7 @@ def explained(option: Option, needs_restart: Sequence[str]) -> dict[str, str]:
         "default": option.default,
         "variable": option.variable,
         "flag": option.flag,
-        "changes take effect": "after a restart" if _waits(option.key, needs_restart) else "at nbgate reload",
+        "changes take effect": "after a restart" if waits else "at nbgate reload",
     }
 
 
@@ -74,7 +75,9 @@ def json_schema() -> dict[str, Any]:
 
 def reference_page(needs_restart: Sequence[str]) -> str:
     """Return docs/reference/configuration.md."""
-    parts = [_PAGE.format(restart=_prose([f"`{name}`" for name in sorted(needs_restart)]))]
+    names = _prose([f"`{name}`" for name in sorted(needs_restart)])
+    restart = f"These options need a restart, and `nbgate reload` names those that differ: {names}."
+    parts = [_PAGE.format(restart=textwrap.fill(restart, _WIDTH, break_on_hyphens=False))]
     for table in dict.fromkeys(key.rpartition(".")[0] for key in option_types()):
         options = [option for option in all_options().values() if option.key.rpartition(".")[0] == table]
         if table:
@@ -107,7 +110,8 @@ def _text_of_table(table: str) -> str:
     return str(get_type_hints(Config)[table].__doc__)
 
 
-def _waits(key: str, needs_restart: Sequence[str]) -> bool:
+def waits_for_restart(key: str, needs_restart: Sequence[str]) -> bool:
+    """Say whether the option `key`, or its whole table, is among `needs_restart`."""
     return key in needs_restart or key.partition(".")[0] in needs_restart
 
 
@@ -145,8 +149,9 @@ A profile has a data folder of its own, `profiles/NAME` in the data folder that 
 file, a variable or a flag names one: so several gateways run side by side, each with its own accounts and audit.
 
 An unknown option or variable, a value of another type or out of its range is refused, all of them at once, each with
-its place and a hint. `nbgate reload` reads files, certificate and key again. These options need a restart, and
-`nbgate reload` names those that differ: {restart}.
+its place and a hint. `nbgate reload` reads files, certificate and key again.
+
+{restart}
 
 Sizes are bytes, times are seconds.
 

@@ -9,7 +9,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Coroutine
 from typing import Any, assert_never
 
@@ -18,7 +17,7 @@ import uvloop
 from nbgate.clock import SystemClock
 from nbgate.edge.confine import confine_worker
 from nbgate.edge.worker import WorkerCore
-from nbgate.errors import ExitCode, LinkError, StartError, told
+from nbgate.errors import ExitCode, LinkError, StartError
 from nbgate.link.channel import open_link
 from nbgate.link.control import ControlLink
 from nbgate.link.messages import (
@@ -31,6 +30,7 @@ from nbgate.link.messages import (
     WorkerReady,
 )
 from nbgate.log import configure_log
+from nbgate.terminal import print_error
 
 
 class WorkerProcess:
@@ -130,5 +130,5 @@ def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
             return runner.run(serve())
     except StartError as error:
         control.close()
-        sys.stderr.write("".join(f"{line}\n" for line in told(error)))
+        print_error(error)
         return error.exit_code

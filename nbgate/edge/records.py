@@ -22,8 +22,8 @@ _ORDERLY_ENDS = frozenset({None, Reason.CLIENT_GONE, Reason.DRAINING})
 def recorded_path(target: Target) -> str:
     """Return the path as it is recorded: without what is itself a credential, however it was spelled."""
     segments = target.segments
-    if segments[0] == OWN and len(segments) > 2 and segments[1] in _SECRET_BELOW:
-        return f"/{OWN}/{segments[1]}/…"
+    if len(segments) > 2 and segments[0].lower() == OWN and segments[1].lower() in _SECRET_BELOW:
+        return f"/{OWN}/{segments[1].lower()}/…"
     return cut(target.raw_path)
 
 

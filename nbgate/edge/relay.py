@@ -121,7 +121,9 @@ class Relay:
             close=exchange.worker.draining or exchange.wants_body,
         )
         if self._head.rewrite:
-            self._page = PageRewriter(exchange.forward.state.token, after_head=BANNER if self._head.banner else b"")
+            state = exchange.forward.state
+            banner = BANNER if self._head.banner else b""
+            self._page = PageRewriter(state.token, after_head=banner, secret=state.secret)
         self._body = _decoder(head)
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status

@@ -17,10 +17,10 @@ MAX_FILE_BYTES = 65536
 
 _NAME = re.compile(r"(?:jpserver|nbserver)-[0-9]{1,10}\.json", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{0,512}", re.ASCII)
-_BASE_URL = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
+_BASE_URL = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,=:@-]+/)*", re.ASCII)  # no ";": it ends a cookie's Path
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "127.0.0.1", "::1"})
 _REACHED_AT = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}
-_LOOPBACK = re.compile(r"::1|127(?:\.[0-9]{1,3}){3}", re.ASCII)
+_LOOPBACK = re.compile(r"::1|127(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}", re.ASCII)
 
 
 class RuntimeFile(Struct, frozen=True, kw_only=True):

@@ -72,7 +72,10 @@ def _listens(upstream: Upstream | None) -> bool:
     if upstream is None:
         return False
     if upstream.path:
-        return Path(upstream.path).is_socket()
+        try:
+            return Path(upstream.path).is_socket()
+        except OSError:
+            return False  # in a folder we may not enter, or longer than a path can be
     return listener_uid(upstream.host, upstream.port) is not None
 
 
@@ -108,7 +111,8 @@ def _load_secret(path: Path, what: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise _unfit(path, what, f"cannot be read: {(error.strerror or 'error').lower()}", "check the path") from error
+        hint = f"name one that this user may read with --upstream-{what}-file"
+        raise _unfit(path, what, f"cannot be read: {(error.strerror or 'error').lower()}", hint) from error
     with _closing(descriptor):
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -181,7 +181,10 @@ class Mounts:
                 mount.task = group.create_task(mount.watch.run())
             while self.discovers:
                 await asyncio.sleep(SCAN_SECONDS)
-                await self.scan_once()
+                try:
+                    await self.scan_once()
+                except OSError as error:  # no descriptor left: nothing changes, and the next scan may do better
+                    _log.warning("running servers cannot be found", error=str(error))
 
     def _add(self, mount: _Mount) -> None:
         self._mounts.append(mount)

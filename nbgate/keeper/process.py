@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -23,7 +22,7 @@ from msgspec import Struct
 
 from nbgate.audit.events import ConfigLoaded
 from nbgate.clock import SystemClock
-from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError, told
+from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError
 from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
 from nbgate.keeper.children import Children
 from nbgate.keeper.folder import write_control_key
@@ -54,6 +53,7 @@ from nbgate.link.messages import (
 from nbgate.log import configure_log
 from nbgate.model.route import Condition
 from nbgate.reasons import Reason
+from nbgate.terminal import print_error, say
 
 CONTROL_SOCKET: Final = "control.sock"
 FIRST_LOOK_SECONDS: Final = 2.0
@@ -123,7 +123,7 @@ class KeeperProcess:
             await stack.enter_async_context(serving(pages, folder / PAGES_SOCKET))
             await stack.enter_async_context(serving(control, folder / CONTROL_SOCKET))
             if not fresh.config.cert and not parts.replaces:
-                _say(f"nbgate: certificate made by nbgate itself, SHA-256 fingerprint {fresh.fingerprint}")
+                say(f"nbgate: certificate made by nbgate itself, SHA-256 fingerprint {fresh.fingerprint}")
             await self._tell_ready(parts, fresh)
             return await self._live(parts)
 
@@ -196,13 +196,12 @@ class KeeperProcess:
         try:
             file = await parts.setup.offer(parts.board.urls[-1]) if parts.board.urls else None
         except NbgateError as error:
-            for line in told(error):
-                _say(line)
+            print_error(error)
             return ""
         if file is None:
             return ""
-        _say(f"nbgate: no user yet: the link that makes the first account is in {file}")
-        _say(f"  hint: open it in a browser within {LIFE_SECONDS / 60:.0f} minutes, or type nbgate user add NAME")
+        say(f"nbgate: no user yet: the link that makes the first account is in {file}")
+        say(f"  hint: open it in a browser within {LIFE_SECONDS / 60:.0f} minutes, or type nbgate user add NAME")
         return str(file)
 
     async def _reload(self, actor: str) -> dict[str, Any]:
@@ -329,7 +328,7 @@ async def _first_look(parts: Opened) -> None:
     if not mounts.discovers:
         mounts.require_apart()
     for line in start_lines(mounts.shown(), discovers=mounts.discovers):
-        _say(f"nbgate: {line}")
+        say(f"nbgate: {line}")
 
 
 def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
@@ -353,15 +352,8 @@ def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
     try:
         return asyncio.run(serve())
     except NbgateError as error:
-        for line in told(error):
-            _say(line)
+        print_error(error)
         return exit_code_of(error)
-
-
-def _say(line: str) -> None:
-    """Tell the operator; the log is for messages that come later and may be filtered."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def exit_code_of(error: NbgateError) -> ExitCode:

@@ -18,6 +18,7 @@ from aiohttp import http_parser, web
 from aiohttp.typedefs import Handler, Middleware
 
 from nbgate.errors import NbgateError, StartError
+from nbgate.files import MAX_SOCKET_PATH_BYTES
 
 Failure = Callable[[web.Request, int, str, str], web.StreamResponse]
 """Builds the answer for a failed request from its status, its public text and its hint."""
@@ -168,7 +169,7 @@ def _private_socket(path: Path) -> socket.socket:
         sock.close()
         raise StartError(
             f"cannot make the socket {path}: {(error.strerror or str(error)).lower()}",
-            hint="choose a shorter --data-dir (a socket's path has at most 107 bytes) on a local disk",
+            hint=f"choose a shorter --data-dir, on a local disk: at most {MAX_SOCKET_PATH_BYTES} bytes with the socket",
         ) from error
     finally:
         os.umask(mask)

@@ -102,7 +102,7 @@ async def look(watched: Watched, eyes: Eyes, before: Look | None) -> Look:
     finding = await eyes.guard(watched.upstream, base_url)
     match finding.guard:
         case Guard.DOWN:
-            return Look(condition=Condition.DOWN, base_url=base_url)
+            return _down(base_url)
         case Guard.FOREIGN:
             return _foreign(finding.uid, base_url)
         case Guard.SILENT:
@@ -217,11 +217,6 @@ class UpstreamWatch:
     def condition(self) -> Condition:
         """Return how the upstream is."""
         return Condition.UNKNOWN if self.found is None else self.found.condition
-
-    @property
-    def is_suspected(self) -> bool:
-        """True from a suspicion until the look that it caused."""
-        return self._wake.is_set()
 
     def suspect(self) -> None:
         """Look again soon: a worker saw something that does not fit."""

@@ -65,7 +65,9 @@ def require_owner(sock: socket.socket, owners: tuple[int, ...]) -> None:
 
 def listener_uid(host: str, port: int) -> int | None:
     """Return the uid of the socket that answers at `host`, a literal address of this machine; None for nobody's."""
-    address = ip_address(host)
+    address: Address = ip_address(host)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # an IPv4 connection: a socket of IPv6 alone has no part in it
     try:
         uid = _ask_kernel(address, port)
     except OSError:

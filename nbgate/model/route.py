@@ -86,5 +86,16 @@ class UpstreamState(Struct, frozen=True, gc=False, array_like=True, kw_only=True
         """True when requests are sent with a credential of ours."""
         return bool(self.token or self.cookie)
 
+    @property
+    def secret(self) -> str:
+        """Return what no answer may show: the token, or the longest value of our login's cookies but `_xsrf`.
+
+        Pages of the server hold that one in forms, and alone it opens nothing.
+        """
+        if self.token or not self.cookie:
+            return self.token
+        pairs = (pair.partition("=") for pair in self.cookie.split("; "))
+        return max((value.strip('"') for name, _, value in pairs if name != "_xsrf"), key=len, default="")
+
     def __repr__(self) -> str:
         return f"UpstreamState(route={self.route!r}, condition={self.condition!s}, token=Secret(…))"

@@ -36,7 +36,7 @@ _TEXTS = {
     Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
     Reason.NO_SERVER: (
         "No notebook server is running",
-        "Start one, for example with `jupyter lab`; the gateway finds it by itself, and this page reloads by itself.",
+        "Start one, for example: jupyter lab; the gateway finds it by itself, and this page reloads by itself.",
     ),
     Reason.ORIGIN_MISSING: (
         "Origin missing",

@@ -155,6 +155,6 @@ def _build(
         set_cookies=cookies,
         request_id=request_id,
     )
-    if names_token(lines, forward.state.token):
+    if names_token(lines, forward.state.secret):
         raise UpstreamProtocolError(Reason.SECRET_IN_RESPONSE)
     return lines

@@ -4,7 +4,8 @@ A tokenizer for just as much HTML as it takes to find start tags and the page co
 whole page: Voila sends one over minutes, in pieces that end anywhere. It holds back at most one tag (64 KiB; a longer
 one, such as an image in an attribute, passes as it is) and the configuration script (4 MiB; a longer one counts as a
 leak). It knows no charset: everything it looks for is ASCII, all other bytes pass as they are.
-Without a token it changes nothing but what it is to add behind the `<head>` tag, and holds back one tag at most.
+Without a token it changes nothing but what it is to add behind the `<head>` tag, and holds back one tag at most, and
+what could be the beginning of another secret.
 """
 
 import re
@@ -57,14 +58,22 @@ class PageRewriter:
     It stands right behind the start tag of the page's head, before any script of the page; a page whose first element
     below `html` is no `head` gets none.
 
+    Args of the constructor:
+        token: The server's, "" for none.
+        edits: Further changes.
+        after_head: What is added.
+        secret: Where there is no token: what must not be in the page either, and stands nowhere by design.
+
     Attributes:
-        leaked: The token would still be in the output, or could be: cut the answer. Nothing comes out any more.
+        leaked: The token or secret would still be in the output, or could be: cut the answer. Nothing more comes out.
     """
 
-    def __init__(self, token: str, edits: Sequence[PageEdit] = (), *, after_head: bytes = b"") -> None:
+    def __init__(
+        self, token: str, edits: Sequence[PageEdit] = (), *, after_head: bytes = b"", secret: str = ""
+    ) -> None:
         self._edits: tuple[PageEdit, ...] = (TokenScrub(token), *edits) if token else tuple(edits)
         self._after_head = after_head
-        self._guard = TokenGuard(token)
+        self._guard = TokenGuard(token or secret)
         self._in = _In.TEXT
         self._buffer = bytearray()
         self._out = bytearray()
@@ -80,7 +89,7 @@ class PageRewriter:
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return those that may go to the client now."""
         if not (self._edits or self._after_head or self._buffer):
-            return chunk  # there is nothing left to do
+            return self._guard.feed(chunk)  # there is nothing left to do but that
         self._buffer += chunk
         while self._step():
             pass

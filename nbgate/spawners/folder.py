@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nbgate.errors import ExitCode, StartError
-from nbgate.files import FILE_MODE
+from nbgate.files import FILE_MODE, MAX_SOCKET_PATH_BYTES
 
 SOCKET_NAME = "server.sock"
 TOKEN_NAME = "token"  # noqa: S105 - the name of a file
-MAX_SOCKET_PATH_BYTES = 107  # of sun_path in unix(7), without its last NUL
 _CONFIGURATIONS = {
     "jupyter_server_config.json": ("IdentityProvider", "PasswordIdentityProvider"),
     "jupyter_notebook_config.json": ("NotebookApp",),  # Notebook 6

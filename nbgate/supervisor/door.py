@@ -1,7 +1,7 @@
 """Where the gateway listens: on this machine alone until somebody can log in, then where it was asked to.
 
 Holds the sockets and decides which of them listen; it knows neither children nor messages. The sockets of `--ip` are
-bound from the start, so that an occupied port shows at once.
+bound from the start, so that an occupied port shows at once, and reserved, so that nobody takes it meanwhile.
 """
 
 import socket
@@ -33,8 +33,11 @@ class Door:
         """
         self.is_narrow = not (has_user or listening.is_loopback(self._ip))
         if self.is_narrow:
+            listening.share(self._wide)
             self._narrow = self.sockets = listening.bind_sockets(listening.loopback_of(self._ip), self._port)
         listening.listen(self.sockets)
+        if self.is_narrow:
+            listening.reserve(self._wide)
         self.is_open = True
 
     def widen(self) -> None:
@@ -53,8 +56,10 @@ class Door:
             listening.listen(self._wide)
         except StartError:
             listening.stop(self._wide)
+            listening.share(self._wide)
             if covers:
                 listening.listen(self._narrow)
+            listening.reserve(self._wide)
             raise
         self.is_narrow = False
         if covers:

@@ -65,7 +65,23 @@ def _bind(address: str, port: int) -> socket.socket:
     except OSError:
         sock.close()
         raise
+    reserve([sock])
     return sock
+
+
+def reserve(sockets: list[socket.socket]) -> None:
+    """Let nobody listen beside bound sockets that do not listen yet.
+
+    Where both have SO_REUSEADDR, Linux lets any user of the machine take an address of `*` until we listen there.
+    """
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+
+def share(sockets: list[socket.socket]) -> None:
+    """End what `reserve` began: another socket of ours is to be bound, or to listen, at an address these cover."""
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def listen(sockets: list[socket.socket]) -> None:
@@ -74,6 +90,7 @@ def listen(sockets: list[socket.socket]) -> None:
     Raises:
         StartError: Somebody else began to listen on the port since it was bound.
     """
+    share(sockets)
     for sock in sockets:
         try:
             sock.listen(BACKLOG)

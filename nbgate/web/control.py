@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from nbgate.audit.events import timestamp
 from nbgate.crypto.tokens import verify_control_key
-from nbgate.errors import ConfigError, CredentialRejected
+from nbgate.errors import ConfigError, CredentialRejected, StartError
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.server import error_middleware
 from nbgate.keeper.users import Changed
@@ -70,6 +70,9 @@ class _Control:
         except ConfigError as error:
             problems = [{"where": each.where, "text": each.text, "hint": each.hint} for each in error.problems]
             return json_answer({"error": error.public, "problems": problems}, 422)
+        except StartError as error:  # a certificate that cannot be used, for example
+            told = {"error": error.public, "hint": error.hint, "exit_code": int(error.exit_code)}
+            return json_answer(told, 422)
 
     async def list_users(self, _request: web.Request) -> web.Response:
         return json_answer(

@@ -2,14 +2,26 @@
 
 import contextlib
 import json
+import re
 
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from nbgate.testing.gateway import USER, Gateway
 from nbgate.testing.wait import wait_until
 
 STEP_MS = 30_000
 TRY_MS = 2_000
+
+
+def log_in(page: Page, gateway: Gateway, base_url: str):
+    """Ask for Lab, be asked to log in, and arrive at Lab."""
+    page.goto(f"{base_url}/lab")
+    expect(page).to_have_url(re.compile(r"/_nbgate/login"))
+    page.get_by_label("User name").fill(USER)
+    page.get_by_label("Password").fill(gateway.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/lab"))
 
 
 def new_notebook(page: Page, base_url: str):

@@ -7,9 +7,11 @@ import pytest
 from lab_steps import STEP_MS
 from playwright.sync_api import expect
 
+from nbgate.rewrite.html import BANNER
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
 from nbgate.testing.gateway import USER, running_gateway
 from nbgate.testing.jupyter import running_jupyter
+from nbgate.web.answers import FOLDER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -173,3 +175,25 @@ def test_a_bar_on_a_notebook_page_leads_to_the_explanation(context, between, way
     expect(page.locator("#nbgate-bar")).to_have_count(0)
     assert [] == errors
     page.close()
+
+
+def test_the_script_of_the_bar_asks_nobody_whom_the_page_puts_in_its_place():
+    """An image called currentScript stands in the place of the script's own element, wherever its address leads."""
+    asked = []
+    script = FOLDER.joinpath("static", "banner.js").read_text()
+    page_text = f"<head>{BANNER.decode()}</head><body><img name=currentScript src=https://evil.test/a/b.js></body>"
+
+    def answer(route):
+        asked.append(route.request.url)
+        is_script = route.request.url.endswith("banner.js")
+        route.fulfill(
+            body=script if is_script else page_text, content_type=f"text/{'javascript' if is_script else 'html'}"
+        )
+
+    with running_chromium() as browser:
+        page = browser.new_page()
+        page.route("**/*", answer)
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.goto(f"https://{HOST}/lab")
+        page.wait_for_timeout(1000)
+    assert [f"https://{HOST}/lab", f"https://{HOST}/_nbgate/static/banner.js", "https://evil.test/a/b.js"] == asked

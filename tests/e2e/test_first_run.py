@@ -216,7 +216,7 @@ def test_on_a_terminal_the_account_is_asked_for_before_anybody_listens(terminal)
     child.sendline("n")
     type_password(child, PASSWORD, PASSWORD)
     child.expect("strength: strong")
-    child.expect("user ada: added; a second factor can be added later")
+    child.expect("user ada: added")
     child.expect(r"listening on https://localhost:(\d+)/")
     gateway.port = int(child.match[1])
 

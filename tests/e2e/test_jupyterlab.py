@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from nbgate.rewrite.html import BANNER
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
-from nbgate.testing.gateway import CHEAP_LOGIN, USER, running_gateway
+from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
 from nbgate.testing.jupyter import running_jupyter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -37,16 +37,6 @@ def gateway(jupyter, tmp_path_factory):
         yield running
 
 
-def log_in(page, gateway, base):
-    """Ask for Lab, be asked to log in, and arrive at Lab."""
-    page.goto(f"{base}/lab")
-    expect(page).to_have_url(re.compile(r"/_nbgate/login"))
-    page.get_by_label("User name").fill(USER)
-    page.get_by_label("Password").fill(gateway.password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(re.compile(r"/lab"))
-
-
 def work_in_lab(page, base, jupyter, tmp_path):
     """Do everything the main job asks for; return the bytes that were uploaded and came back."""
     lab_steps.new_notebook(page, base)
@@ -64,7 +54,7 @@ def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp
     base, recorder = f"https://{HOST}:{gateway.port}", Recorder()
     with running_chromium() as browser, recorded_context(browser, recorder) as context:
         page = context.new_page()
-        log_in(page, gateway, base)
+        lab_steps.log_in(page, gateway, base)
         cookies = {c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("__Host-Http-nbgate")}
         ((name, value),) = cookies.items()
         try:

@@ -6,7 +6,6 @@ same session id), so that every line arrives exactly once.
 
 import contextlib
 import json
-import re
 
 import lab_steps
 import pytest
@@ -14,7 +13,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
-from nbgate.testing.gateway import USER, prepare_gateway
+from nbgate.testing.gateway import prepare_gateway
 from nbgate.testing.jupyter import running_jupyter
 from nbgate.testing.wait import wait_until
 
@@ -50,14 +49,6 @@ def start(gateway):
     gateway.program.log.write_bytes(b"")
     gateway.program.start()
     gateway.port = int(gateway.program.wait_for_line(r"listening on https://\S+?:(\d+)")[1])
-
-
-def log_in(page, gateway, base):
-    page.goto(f"{base}/lab")
-    page.get_by_label("User name").fill(USER)
-    page.get_by_label("Password").fill(gateway.password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(re.compile(r"/lab"))
 
 
 def run_ticking_cell(page):
@@ -109,7 +100,7 @@ def test_lab_comes_back_by_itself_and_nothing_is_lost(gateway, jupyter):
     base, recorder = f"https://{HOST}:{gateway.port}", Recorder()
     with running_chromium() as browser, recorded_context(browser, recorder) as context:
         page = context.new_page()
-        log_in(page, gateway, base)
+        lab_steps.log_in(page, gateway, base)
         lab_steps.new_notebook(page, base)
         output = run_ticking_cell(page)
         type_below(page, TYPED_BEFORE)

@@ -3,7 +3,6 @@
 import http
 import json
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -11,10 +10,9 @@ from pathlib import Path
 import lab_steps
 import pytest
 import secrets_hunt
-from playwright.sync_api import expect
 
 from nbgate.testing.browser import HOST, running_chromium
-from nbgate.testing.gateway import USER, prepare_gateway
+from nbgate.testing.gateway import prepare_gateway
 from nbgate.testing.jupyter import find_jupyter_lab
 from nbgate.testing.process import descendants, is_running
 from nbgate.testing.wait import wait_until
@@ -90,12 +88,7 @@ def run_a_cell(gateway):
     base = f"https://{HOST}:{gateway.port}"
     with running_chromium() as browser, browser.new_context(ignore_https_errors=True) as context:
         page = context.new_page()
-        page.goto(f"{base}/lab")
-        expect(page).to_have_url(re.compile(r"/_nbgate/login"))
-        page.get_by_label("User name").fill(USER)
-        page.get_by_label("Password").fill(gateway.password)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page).to_have_url(re.compile(r"/lab"))
+        lab_steps.log_in(page, gateway, base)
         lab_steps.new_notebook(page, base)
         lab_steps.run_six_times_seven(page)
         return [cookie["value"] for cookie in context.cookies() if cookie["name"].startswith("__Host-Http-nbgate")]

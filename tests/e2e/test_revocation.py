@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from websockets.asyncio.client import connect
+from steady_clients import open_websocket
 from websockets.exceptions import ConnectionClosed
 
 from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
@@ -32,18 +32,6 @@ def bobs(gateway):
     gateway.add_user("bob", PASSWORD)
     yield gateway.login("bob", PASSWORD)
     gateway.command("user", "remove", "bob")
-
-
-def open_websocket(gateway, cookie):
-    """Not the client with threads: reading and writing TLS in two of them is a race before Python 3.13."""
-    return connect(
-        f"wss://localhost:{gateway.port}/api/kernels/1/channels",
-        ssl=gateway.certificate.client_context(),
-        origin=gateway.base_url,
-        additional_headers={"Cookie": cookie},
-        compression=None,
-        proxy=None,
-    )
 
 
 def log_out(gateway, cookie):

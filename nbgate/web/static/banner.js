@@ -27,7 +27,7 @@
     }`;
 
   const script = document.currentScript;
-  if (!script || window.top !== window) {
+  if (!(script instanceof HTMLScriptElement) || window.top !== window) { // <img name="currentScript"> takes its place
     return;
   }
   const page = new URL("../diagnose", script.src);

@@ -49,7 +49,7 @@ def answer(monkeypatch):
     ("lines", "passwords", "made", "said"),
     [
         ([""], [GOOD, GOOD], "ada", ["strength: strong; whoever steals its hash would guess for: centuries"]),
-        (["Bob"], [GOOD, GOOD], "bob", ["user bob: added; a second factor can be added later"]),
+        (["Bob"], [GOOD, GOOD], "bob", ["user bob: added"]),
         (["b o b", "bob"], [GOOD, GOOD], "bob", ["this is no user name", "hint: use 1 to 64"]),
         ([""], ["short", GOOD, GOOD], "ada", ["this password cannot be set", "hint: use at least 12 characters"]),
         ([""], [GOOD, GOOD + "!", GOOD, GOOD], "ada", ["the two passwords differ", "hint: type both once more"]),

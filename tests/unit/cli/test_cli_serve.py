@@ -147,7 +147,7 @@ def test_another_mistake_is_not_answered_by_another_port(monkeypatch, capsys):
 
 
 def test_auto_is_one_worker_for_each_core_we_may_use(folder):
-    source = Source(flags={"workers": "auto", "upstream": "localhost:1"}, environ=dict(os.environ))
+    source = Source(flags={"workers": "auto", "upstream": "localhost:1"}, environ={"NBGATE_DATA_DIR": str(folder)})
 
     assert len(os.sched_getaffinity(0)) == make_plan(source, load_config(source)).workers
 

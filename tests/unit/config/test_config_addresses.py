@@ -52,6 +52,7 @@ def test_an_upstream_is_host_and_port_and_base(text, upstream, base_url):
         ("http://localhost:8888/#x", "an address alone", "write http://127.0.0.1:8888/"),
         ("http://localhost:8888//x", "the base of an upstream is a plain path", "c.ServerApp.base_url"),
         ("http://localhost:8888/a/../b", "the base of an upstream is a plain path", "c.ServerApp.base_url"),
+        ("http://localhost:8888/a;Domain=b/", "the base of an upstream is a plain path", "c.ServerApp.base_url"),
         ("http://localhost:8888/a%2", "the base of an upstream is a plain path", "c.ServerApp.base_url"),
         ("http://[::1", "this is not an address", "for example localhost:8888"),
         ("local host:8888", "this is not an address", "for example localhost:8888"),

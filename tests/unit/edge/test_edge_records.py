@@ -162,6 +162,7 @@ def test_a_websocket_of_nobody_is_recorded_without_a_name():
         ("/_nbgate/setup/secret", "/_nbgate/setup/…"),
         ("/_nbgate/setup/secret/more", "/_nbgate/setup/…"),
         ("/%5Fnbgate/s%65tup/secret", "/_nbgate/setup/…"),
+        ("/_nbgate/SETUP/secret", "/_nbgate/setup/…"),
         ("/_nbgate/link/secret?a=1", "/_nbgate/link/…"),
         ("/_nbgate/setup", "/_nbgate/setup"),
         ("/_nbgate/login", "/_nbgate/login"),

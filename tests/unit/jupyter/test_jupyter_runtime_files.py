@@ -124,7 +124,16 @@ def test_the_token_is_not_shown():
 
 
 @pytest.mark.parametrize(
-    ("base_url", "expected"), [("/", True), ("/a/", True), ("/a/b/", True), ("/a", False), ("", False), ("/./", False)]
+    ("base_url", "expected"),
+    [
+        ("/", True),
+        ("/a/", True),
+        ("/a/b/", True),
+        ("/a", False),
+        ("", False),
+        ("/./", False),
+        ("/a;Domain=b/", False),
+    ],
 )
 def test_a_base_url_has_whole_plain_segments(base_url, expected):
     assert expected == is_plain_base_url(base_url)

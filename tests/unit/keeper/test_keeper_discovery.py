@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,26 @@ def test_the_living_server_at_the_port_is_found(tmp_path):
     write(tmp_path, "jpserver-2.json", port=1)
     (found,) = find_servers(HERE, (tmp_path,))
     assert ("mine", "/jl/") == (found.token, found.base_url)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"sock": "/" + "a" * 300}, {"sock": "/a" * 3000}, {"hostname": "127.999.0.1"}, {"hostname": "127.001.0.1"}],
+    ids=["name too long", "path too long", "no address", "no address either"],
+)
+def test_an_address_that_nobody_can_have_is_no_running_server(tmp_path, values):
+    write(tmp_path, **values)
+    assert () == running_servers((tmp_path,))
+
+
+def test_a_socket_in_a_folder_that_may_not_be_entered_is_no_running_server(tmp_path, monkeypatch):
+    write(tmp_path, sock="/closed/s")
+
+    def refuse(_path):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_socket", refuse)
+    assert () == running_servers((tmp_path,))
 
 
 def test_the_server_that_began_last_comes_first(tmp_path):

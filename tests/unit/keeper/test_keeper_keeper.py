@@ -257,7 +257,7 @@ async def test_a_suspicion_wakes_the_watch(rig):
     link = rig.attach()
     link.answer(UpstreamSuspect(route="main"))
     (mount,) = rig.keeper.mounts._mounts
-    assert mount.watch.is_suspected
+    assert mount.watch._wake.is_set()
 
 
 async def test_servers_that_come_and_go_are_recorded_and_change_the_routes():

@@ -168,7 +168,7 @@ async def test_a_suspicion_wakes_the_server_it_is_about(town):
     await mounts.look_once()
     mounts.suspect(route_name("/a/"))
     mounts.suspect("unknown")
-    assert [False, True] == [mount.watch.is_suspected for mount in mounts._mounts]
+    assert [False, True] == [mount.watch._wake.is_set() for mount in mounts._mounts]
 
 
 async def test_the_first_failure_of_a_look_is_raised_when_all_have_looked(town):
@@ -251,7 +251,7 @@ async def test_a_restarted_server_keeps_its_place_and_is_looked_at_again(town):
     town.servers.token = "newer"
     await mounts.scan_once()
     (mount,) = mounts._mounts
-    assert ([], True) == (town.told(), mount.watch.is_suspected)
+    assert ([], True) == (town.told(), mount.watch._wake.is_set())
     await mount.watch.look_once()
     assert ["newer"] == [state.token for state in mounts.states()]
 
@@ -283,6 +283,26 @@ async def test_while_it_runs_servers_come_and_go(town, monkeypatch):
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()
+
+
+async def test_a_scan_that_fails_changes_nothing_and_the_next_one_may_do_better(town, monkeypatch):
+    monkeypatch.setattr(module, "SCAN_SECONDS", 0.001)
+    town.bases = {}
+    mounts = town.mounts()
+    scan, failures = mounts.scan_once, [OSError(24, "Too many open files")] * 3
+
+    async def scan_once():
+        if failures:
+            raise failures.pop()
+        await scan()
+
+    monkeypatch.setattr(mounts, "scan_once", scan_once)
+    running = asyncio.ensure_future(mounts.run())
+    town.bases = {8881: "/"}
+    await until(mounts.has_good)
+    assert ([], False) == (failures, running.done())
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_named_servers_are_watched_until_it_is_cancelled(town):

@@ -246,7 +246,7 @@ async def test_a_suspicion_makes_it_look_again(seen):
     upstream.guard = Finding(Guard.DOWN)
     watch.suspect()
     await until(lambda: len(seen) == 2)
-    assert not watch.is_suspected
+    assert not watch._wake.is_set()
     task.cancel()
 
 

@@ -48,6 +48,7 @@ def test_the_tables_say_whose_socket_answers(host, port, uid, size):
 LISTENERS = [
     (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
     (socket.AF_INET, "0.0.0.0", "127.0.0.1"),
+    (socket.AF_INET, "127.0.0.1", "::ffff:127.0.0.1"),
     (socket.AF_INET6, "::1", "::1"),
     (socket.AF_INET6, "::", "::1"),
     (socket.AF_INET6, "::", "127.0.0.1"),

@@ -19,3 +19,16 @@ def test_an_upstream_says_what_host_it_expects(upstream, authority, text):
 
 def test_a_token_is_never_printed():
     assert "hush" not in repr(UpstreamState(route="main", token="hush"))
+
+
+@pytest.mark.parametrize(
+    ("state", "secret"),
+    [
+        ({"token": "hush"}, "hush"),
+        ({"cookie": '_xsrf=2|a|b|c; username-localhost-8888="2|1:0|17"', "xsrf": "2|a|b|c"}, "2|1:0|17"),
+        ({"cookie": "_xsrf=2|a|b|c", "xsrf": "2|a|b|c"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_no_answer_may_show(state, secret):
+    assert secret == UpstreamState(route="main", **state).secret

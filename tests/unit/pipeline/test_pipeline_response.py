@@ -30,8 +30,8 @@ def response(*lines, status="200 OK", method="GET"):
     return parse_response_head("\r\n".join((f"HTTP/1.1 {status}", *lines, "", "")).encode("latin-1"), method=method)
 
 
-def forward(*, token="tok", route=LAB, untouched=True, banner=False):
-    state = UpstreamState(route=route.name, token=token)
+def forward(*, token="tok", cookie="", route=LAB, untouched=True, banner=False):
+    state = UpstreamState(route=route.name, token=token, cookie=cookie)
     return Forward(route, state, b"", channel=False, untouched=untouched, banner=banner)
 
 
@@ -244,3 +244,10 @@ def test_a_head_that_shows_the_token_reaches_nobody(line, token):
         assert Reason.SECRET_IN_RESPONSE is raised.value.reason
     else:
         assert b"HTTP/1.1 200 OK\r\n" in build(answer, by=forward(token=token)).data
+
+
+def test_a_head_that_shows_the_login_at_the_upstream_reaches_nobody():
+    login = "_xsrf=2|a|b|c; username-localhost-8888=2|1:0|10:17|44:eyJ1c2Vy|0f3c"
+    with pytest.raises(UpstreamProtocolError) as raised:
+        build(response(f"X-Echo: {login}", LENGTH), by=forward(token="", cookie=login))
+    assert Reason.SECRET_IN_RESPONSE is raised.value.reason

@@ -359,3 +359,12 @@ def test_once_the_banner_is_in_nothing_is_held_back() -> None:
     assert b"<head>" + BANNER == rewriter.feed(b"ad>")
     assert b"<p a='" == rewriter.feed(b"<p a='")
     assert b"" == rewriter.finish()
+
+
+@pytest.mark.parametrize("sizes", [(), (1,) * 100])
+def test_another_secret_in_a_page_with_a_banner_counts_as_a_leak_wherever_it_stands(sizes: tuple[int, ...]) -> None:
+    rewriter = PageRewriter("", after_head=BANNER, secret=TOKEN)
+    page = b"<head></head><body>" + TOKEN.encode() + b"</body>"
+    pieces = [page[at : at + 1] for at in range(len(page))] if sizes else [page]
+    out = b"".join(map(rewriter.feed, pieces)) + rewriter.finish()
+    assert (True, False) == (rewriter.leaked, TOKEN.encode() in out)

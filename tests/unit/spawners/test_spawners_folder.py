@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from nbgate.errors import ExitCode, StartError
+from nbgate.files import MAX_SOCKET_PATH_BYTES
 from nbgate.spawners import folder
-from nbgate.spawners.folder import MAX_SOCKET_PATH_BYTES, SOCKET_NAME, choose_parent, private_folder, write_token
+from nbgate.spawners.folder import SOCKET_NAME, choose_parent, private_folder, write_token
 
 
 @pytest.fixture

@@ -61,10 +61,15 @@ def test_widening_listens_where_it_was_asked_for_whoever_holds_copies_of_the_old
         copy.close()
 
 
-def test_it_stays_as_it_is_where_widening_fails_and_can_be_tried_again(door):
-    made = door("0.0.0.0")
+@pytest.mark.parametrize(
+    ("ip", "narrow", "wide"),
+    [("0.0.0.0", ["127.0.0.1"], ["0.0.0.0"]), ("*", ["127.0.0.1", "::1"], ["::", "0.0.0.0"])],
+)
+def test_it_stays_as_it_is_where_widening_fails_and_can_be_tried_again(door, ip, narrow, wide):
+    made = door(ip)
     made.open(has_user=False)
     port = made.sockets[0].getsockname()[1]
+    listening.share(made._wide)  # as if it had been taken between two of our own steps
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.9", port))
@@ -72,15 +77,36 @@ def test_it_stays_as_it_is_where_widening_fails_and_can_be_tried_again(door):
         with pytest.raises(StartError) as caught:
             made.widen()
         socket.create_connection(("127.0.0.1", port)).close()
-    assert (ExitCode.TRY_AGAIN, ["127.0.0.1"], True) == (caught.value.exit_code, addresses(made), made.is_narrow)
+    assert (ExitCode.TRY_AGAIN, narrow, True) == (caught.value.exit_code, addresses(made), made.is_narrow)
 
     made.widen()
-    assert ["0.0.0.0"] == addresses(made)
+    assert wide == addresses(made)
+
+
+def test_before_it_widens_nobody_takes_an_address_that_is_meant_for_it(door):
+    made = door("*")
+    port = made.sockets[0].getsockname()[1]
+    assert not may_listen("127.0.0.9", port)
+    made.open(has_user=False)
+
+    assert not may_listen("127.0.0.9", port)
+
+
+def may_listen(address: str, port: int) -> bool:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind((address, port))
+            other.listen()
+        except OSError:
+            return False
+        return True
 
 
 def test_a_loopback_port_that_somebody_has_is_an_error(door):
     made = door("0.0.0.0")
     made._ip = "192.0.2.1"  # of which the port on loopback is no part
+    listening.share(made._wide)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", made._port))

@@ -8,7 +8,7 @@ import pytest
 
 from nbgate.errors import ExitCode, StartError
 from nbgate.supervisor import sockets as listening
-from nbgate.supervisor.sockets import bind_sockets, close_all, is_loopback, listen, urls
+from nbgate.supervisor.sockets import bind_sockets, close_all, is_loopback, listen, share, urls
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def test_an_occupied_port_is_try_again_with_the_command_that_shows_who_has_it():
 
 def test_a_port_taken_between_binding_and_listening_is_the_same_error():
     (first,) = bind_sockets("127.0.0.1", 0)
+    share([first])
     (second,) = bind_sockets("127.0.0.1", first.getsockname()[1])
+    share([second])
     listen([first])
     with pytest.raises(StartError) as caught:
         listen([second])

@@ -5,7 +5,7 @@ import pwd
 import pytest
 
 from nbgate.crypto.passwords import hash_password
-from nbgate.errors import ConfigError, Problem
+from nbgate.errors import ConfigError, ExitCode, Problem, StartError
 from nbgate.testing.keeper_parts import CHEAP, PASSWORD
 from nbgate.web import control
 from nbgate.web.control import actor_of, make_control_app
@@ -27,6 +27,8 @@ async def client(rig, tmp_path, client_of, reloads):
 
     async def reload(actor):
         reloads.append(actor)
+        if len(reloads) > 2:
+            raise StartError("the key is too short", hint="make one", exit_code=ExitCode.CONFIGURATION)
         if len(reloads) > 1:
             raise ConfigError((Problem("nbgate.toml:3", "unknown option", "did you mean port?"),))
         return {"version": 2}
@@ -103,7 +105,9 @@ async def test_status_and_reload_are_passed_on(client, reloads):
     status, answer = await ask(client, "POST", "/reload")
     assert (422, "nbgate.toml:3: unknown option") == (status, answer["error"])
     assert [{"where": "nbgate.toml:3", "text": "unknown option", "hint": "did you mean port?"}] == answer["problems"]
-    assert [ME, ME] == reloads
+    refused = {"error": "the key is too short", "hint": "make one", "exit_code": 78}
+    assert (422, refused) == await ask(client, "POST", "/reload")
+    assert [ME, ME, ME] == reloads
 
 
 @pytest.mark.parametrize(
