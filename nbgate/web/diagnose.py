@@ -7,6 +7,7 @@ no notebook server and keeps nothing that was said.
 
 import asyncio
 import re
+from collections import Counter
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -19,6 +20,7 @@ SOCKET: Final = "/_nbgate/diagnose/socket"
 SEEN: Final = "/_nbgate/diagnose/seen"
 
 MAX_SOCKETS: Final = 32  # beyond it a handshake is closed with "try again later"
+MAX_SOCKETS_OF_A_SESSION: Final = 8  # tabs that open at once; nobody holds the echo alone
 MAX_MESSAGES: Final = 8
 MAX_MESSAGE_BYTES: Final = 512 << 10
 MAX_SECONDS: Final = 20.0
@@ -44,7 +46,7 @@ class _Diagnose:
         self._keeper = keeper
         self._pages = pages
         self._seen: dict[tuple[str, str], str] = {}
-        self._open = 0
+        self._open: Counter[str] = Counter()
 
     async def show(self, request: web.Request) -> web.Response:
         host = request.headers.get("Host", "")
@@ -63,17 +65,18 @@ class _Diagnose:
         if not is_handshake:
             return json_error(400, "this address speaks websocket only", "its handshake came without an Upgrade header")
         await socket.prepare(request)
-        if self._open >= MAX_SOCKETS:
+        session, _ = _key(request)
+        if self._open.total() >= MAX_SOCKETS or self._open[session] >= MAX_SOCKETS_OF_A_SESSION:
             await socket.close(code=_TRY_AGAIN_LATER)
             return socket
-        self._open += 1
+        self._open[session] += 1
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 await _repeat(socket)
         except TimeoutError:
             await socket.close(code=_POLICY_VIOLATION)
         finally:
-            self._open -= 1
+            self._open -= Counter({session: 1})  # which forgets who has none left
         return socket
 
     def _remember(self, request: web.Request, handshake: str) -> None:

@@ -101,8 +101,9 @@ async def test_who_says_nothing_is_closed(client, monkeypatch):
     assert (aiohttp.WSMsgType.CLOSE, 1008) == (got.type, got.data)
 
 
-async def test_beyond_so_many_at_once_the_next_is_told_to_come_later(client, monkeypatch):
-    monkeypatch.setattr(diagnose, "MAX_SOCKETS", 1)
+@pytest.mark.parametrize("bound", ["MAX_SOCKETS", "MAX_SOCKETS_OF_A_SESSION"])
+async def test_beyond_so_many_at_once_the_next_is_told_to_come_later(client, monkeypatch, bound):
+    monkeypatch.setattr(diagnose, bound, 1)
     async with socket(client) as first:
         await first.send_str("x")
         assert "x" == await first.receive_str()
@@ -112,6 +113,14 @@ async def test_beyond_so_many_at_once_the_next_is_told_to_come_later(client, mon
     async with socket(client) as third:
         await third.send_str("y")
         assert "y" == await third.receive_str()
+
+
+async def test_one_person_does_not_hold_the_echo_alone(client, monkeypatch):
+    monkeypatch.setattr(diagnose, "MAX_SOCKETS_OF_A_SESSION", 1)
+    async with socket(client) as hers, socket(client, headers={"X-Nbgate-Session": "0b" * 32}) as his:
+        for opened in (hers, his):
+            await opened.send_str("x")
+            assert "x" == await opened.receive_str()
 
 
 async def test_it_is_known_in_which_form_a_handshake_came(client):
