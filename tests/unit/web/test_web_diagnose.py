@@ -117,7 +117,7 @@ async def test_beyond_so_many_at_once_the_next_is_told_to_come_later(client, mon
 
 async def test_one_person_does_not_hold_the_echo_alone(client, monkeypatch):
     monkeypatch.setattr(diagnose, "MAX_SOCKETS_OF_A_SESSION", 1)
-    async with socket(client) as hers, socket(client, headers={"X-Nbgate-Session": "0b" * 32}) as his:
+    async with socket(client) as hers, socket(client, headers=BOB) as his:
         for opened in (hers, his):
             await opened.send_str("x")
             assert "x" == await opened.receive_str()
