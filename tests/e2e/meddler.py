@@ -114,15 +114,16 @@ async def pump_up(reader, out, way):
 
 
 async def pump_down(upstream, writer, way):
-    """Pass on what the gateway sends, until it ends."""
-    if way is DELAY:
-        writer.write(await upstream.readuntil(HEAD_END))
-    while data := await upstream.read(CHUNK_BYTES):
-        if way is HOLD_ANSWER:
-            continue
+    """Pass on what the gateway sends, until it or the browser ends."""
+    with contextlib.suppress(OSError, ssl.SSLError):
         if way is DELAY:
-            await asyncio.sleep(LATE_SECONDS)
-        writer.write(data)
-        await writer.drain()
-    writer.write_eof() if writer.can_write_eof() else writer.close()
-    await writer.wait_closed()
+            writer.write(await upstream.readuntil(HEAD_END))
+        while data := await upstream.read(CHUNK_BYTES):
+            if way is HOLD_ANSWER:
+                continue
+            if way is DELAY:
+                await asyncio.sleep(LATE_SECONDS)
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof() if writer.can_write_eof() else writer.close()
+        await writer.wait_closed()

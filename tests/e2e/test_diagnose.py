@@ -177,7 +177,7 @@ def test_a_bar_on_a_notebook_page_leads_to_the_explanation(context, between, way
     page.close()
 
 
-def test_the_script_of_the_bar_asks_nobody_whom_the_page_puts_in_its_place():
+def test_the_script_of_the_bar_asks_nobody_whom_the_page_puts_in_its_place(context):
     """An image called currentScript stands in the place of the script's own element, wherever its address leads."""
     asked = []
     script = FOLDER.joinpath("static", "banner.js").read_text()
@@ -190,10 +190,9 @@ def test_the_script_of_the_bar_asks_nobody_whom_the_page_puts_in_its_place():
             body=script if is_script else page_text, content_type=f"text/{'javascript' if is_script else 'html'}"
         )
 
-    with running_chromium() as browser:
-        page = browser.new_page()
-        page.route("**/*", answer)
-        page.on("websocket", lambda socket: asked.append(socket.url))
-        page.goto(f"https://{HOST}/lab")
-        page.wait_for_timeout(1000)
+    page = context.new_page()
+    page.route("**/*", answer)
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.goto(f"https://{HOST}/lab", wait_until="networkidle")
+    page.close()
     assert [f"https://{HOST}/lab", f"https://{HOST}/_nbgate/static/banner.js", "https://evil.test/a/b.js"] == asked
