@@ -95,7 +95,11 @@ systemctl --user import-environment NBGATE_CONFIG NBGATE_DATA_DIR JUPYTER_RUNTIM
 systemctl --user start nbgate
 .local/bin/nbgate status --format json > status.json
 systemctl --user reload nbgate
-for _ in $(seq 100); do systemctl --user is-active --quiet nbgate && break; sleep 0.1; done
+for _ in $(seq 100); do
+    .local/bin/nbgate status --format json | grep -q '"policy_version": 2' &&
+        systemctl --user show nbgate -p ActiveState | grep -q =active && break
+    sleep 0.1
+done
 systemctl --user show nbgate -p ActiveState -p NRestarts
 systemctl --user stop nbgate
 systemctl --user show nbgate -p ActiveState -p Result
