@@ -19,7 +19,7 @@ RELOADS = 200
 COMMANDS = 10
 """So many of the reloads are typed; a new Python each is the dearest part of one."""
 REQUESTS_PER_SECOND = 200
-LEAST_REQUESTS_PER_SECOND = 150
+LEAST_REQUESTS_PER_SECOND = 100
 WEBSOCKETS = 20
 ALL_SECONDS = 60.0
 
