@@ -31,6 +31,18 @@ def make_private_folder(path: Path) -> None:
         path.chmod(FOLDER_MODE)
 
 
+def require_safe_parent(path: Path) -> None:
+    """Check that nobody can put something else in the place of `path`; a sticky folder as /tmp lets nobody.
+
+    Raises:
+        PermissionError: The folder it lies in is everybody's to write.
+    """
+    folder = path.resolve().parent
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise PermissionError(f"{path} lies in a folder in which everybody may replace it: chmod o-w {folder}")
+
+
 def open_private(path: Path, flags: int) -> int:
     """Open `path` and return its descriptor; with `O_CREAT` in `flags` a new file is 0600.
 
@@ -48,6 +60,17 @@ def open_private(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def read_private(path: Path, most_bytes: int = 1 << 20) -> bytes:
+    """Return the content of `path`, at most `most_bytes` of it.
+
+    Raises:
+        OSError: It cannot be read, or is a symbolic link.
+        PermissionError: It is no regular file, or somebody else may read it or owns it.
+    """
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+        return file.read(most_bytes)
 
 
 def write_private(path: Path, data: bytes) -> None:

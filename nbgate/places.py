@@ -1,16 +1,18 @@
-"""What a path means under one policy: its route, who answers it, what kind of thing lies there.
+"""What a path means under one policy: its route, who answers it, what kind of thing lies there, which rules match it.
 
-All of it follows from the path and the routing table alone, so it is found out once for each path that is asked for
-again. It says nothing about people.
+All of it follows from the path, the routing table and the rules alone, so it is found out once for each path that is
+asked for again. It says nothing about people.
 """
 
 from msgspec import Struct
 
-from nbgate.access.paths import Page, open_page
+from nbgate.access.paths import Page, is_own_document, open_page
 from nbgate.http.target import Target
-from nbgate.jupyter.paths import has_data, is_message_channel, is_untouched
+from nbgate.jupyter.paths import has_data, is_message_channel, is_untouched, is_user_content
 from nbgate.model.route import Route, RouteKind
+from nbgate.model.rule import Action, At, Rule
 from nbgate.routing.table import RouteTable, rest_of, slash_redirect
+from nbgate.rules.match import RuleTable
 
 MAX_PLACES = 1024
 MAX_PATH_CHARS = 256
@@ -26,6 +28,10 @@ class Place(Struct, frozen=True, gc=False):
         untouched: User content or an asset: never rewritten.
         channel: A kernel's or terminal's websocket.
         lacks_slash: The prefix of its route without the last slash.
+        user_content: Documents here are shown in a sandbox (T22).
+        is_document: One of our own pages that only a person may see: a script could take a form token from it (T22).
+        may_be_worker: The script of a service worker may lie here: below it lies nothing but its own mount (T23).
+        findings: The rules whose paths match, in their order; most places have none.
     """
 
     route: Route | None
@@ -35,13 +41,25 @@ class Place(Struct, frozen=True, gc=False):
     untouched: bool
     channel: bool
     lacks_slash: bool
+    findings: tuple[Rule, ...] = ()
+    user_content: bool = False
+    is_document: bool = False
+    may_be_worker: bool = False
+
+    def finding(self, action: Action, method: str) -> Rule | None:
+        """Return the first rule that says `action` of a request with this method."""
+        for rule in self.findings:
+            if rule.action is action and (not rule.methods or method in rule.methods):
+                return rule
+        return None
 
 
 class Places:
     """Finds places; remembers at most `MAX_PLACES` of at most `MAX_PATH_CHARS`, and starts anew when full."""
 
-    def __init__(self, routes: RouteTable) -> None:
+    def __init__(self, routes: RouteTable, rules: RuleTable) -> None:
         self._routes = routes
+        self._rules = rules
         self._known: dict[str, Place] = {}
 
     def find(self, target: Target) -> Place:
@@ -50,7 +68,7 @@ class Places:
         return known if known is not None else self._learn(target)
 
     def _learn(self, target: Target) -> Place:
-        place = _look(self._routes, target)
+        place = _look(self._routes, self._rules, target)
         if len(target.raw_path) <= MAX_PATH_CHARS:
             if len(self._known) >= MAX_PLACES:
                 self._known.clear()
@@ -58,7 +76,7 @@ class Places:
         return place
 
 
-def _look(routes: RouteTable, target: Target) -> Place:
+def _look(routes: RouteTable, rules: RuleTable, target: Target) -> Place:
     route = routes.match(target.segments)
     page = open_page(target.segments, route)
     is_own = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
@@ -71,4 +89,26 @@ def _look(routes: RouteTable, target: Target) -> Place:
         is_untouched(rest),
         is_message_channel(rest),
         route is not None and slash_redirect(route, target) is not None,
+        _find_rules(rules, route, target),
+        user_content=is_user_content(rest),
+        is_document=page is Page.MOUNT_LOGOUT or is_own_document(target.segments),
+        may_be_worker=page is None and not is_own and _rules_its_mount_only(routes, route, target.segments, rest),
     )
+
+
+def _rules_its_mount_only(
+    routes: RouteTable, route: Route | None, segments: tuple[str, ...], rest: tuple[str, ...]
+) -> bool:
+    """A service worker rules its script's folder. Where user content lies it would take the sandbox off all of it."""
+    return route is not None and not is_user_content(rest) and not routes.has_others_below(route, segments[:-1])
+
+
+def _find_rules(rules: RuleTable, route: Route | None, target: Target) -> tuple[Rule, ...]:
+    """Ask the rules for the host and, below a notebook server's prefix, those for mounts; our own pages have none."""
+    as_sent = tuple(target.raw_path[1:].split("/"))
+    if route is None:
+        return rules.find(At.HOST, target.segments, as_sent)
+    if route.kind is not RouteKind.NOTEBOOK:
+        return ()
+    found = rules.find(At.MOUNT, rest_of(route, target.segments), rest_of(route, as_sent))
+    return found if route.prefix != "/" else rules.find(At.HOST, target.segments, as_sent) + found

@@ -8,31 +8,42 @@ from msgspec import Struct
 
 from nbgate.config.schema import Limits
 from nbgate.crypto.sealing import Keyring
+from nbgate.http.forwarded import Networks, parse_networks
 from nbgate.http.head import HeadLimits
 from nbgate.http.headers import HeaderTables
+from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, UpstreamState
+from nbgate.model.rule import Rules
 from nbgate.places import Places
 from nbgate.rewrite.cookies import PURPOSE as COOKIE_PURPOSE
 from nbgate.routing.table import RouteTable
+from nbgate.rules.match import RuleTable
+from nbgate.websocket.frames import FrameLimits
 
 SERVERS_PAGE = "/_nbgate/servers"
+# A year, and this host alone: other hosts of a home or a faculty below the same domain may have no certificate (T42).
+STRICT_TRANSPORT = b"Strict-Transport-Security: max-age=31536000\r\n"
 
 
 class Policy(Struct, frozen=True):
     """What a worker may decide by.
 
     Attributes:
-        places: What each path means, by the routing table.
+        places: What each path means, by the routing table and the rules.
         upstreams: State of each route's upstream, by route name.
         banner: Our script is added to notebook pages.
         front: Where `/` leads: a mount there, the only mount, else the list of them; "" where there is none at all.
+        exposure: How the gateway is reached.
+        trusted_hops: Its networks.
+        always_headers: Header lines, each with its CRLF, that every answer over TLS carries.
         audit_failing_since_unix: 0 while records can be written.
     """
 
     version: int
     limits: Limits
     head_limits: HeadLimits
+    frame_limits: FrameLimits
     tables: HeaderTables
     places: Places
     upstreams: dict[str, UpstreamState]
@@ -41,6 +52,9 @@ class Policy(Struct, frozen=True):
     own_state: UpstreamState
     banner: bool = False
     front: str = ""
+    exposure: Exposure = Exposure()
+    trusted_hops: Networks = ()
+    always_headers: bytes = b""
     audit_failing_since_unix: float = 0.0
 
     def with_upstream(self, state: UpstreamState) -> "Policy":
@@ -65,6 +79,8 @@ def compile_policy(
     sealing_keys: tuple[SealingKey, ...],
     audit_failing_since_unix: float,
     banner: bool = False,
+    exposure: Exposure = Exposure(),
+    rules: Rules = Rules(),
 ) -> Policy:
     """Return the snapshot for these parts; `routes` holds exactly one of kind OWN."""
     own = next(route for route in routes if route.kind is RouteKind.OWN)
@@ -75,15 +91,31 @@ def compile_policy(
         version=version,
         limits=limits,
         head_limits=HeadLimits(head_bytes=limits.head_bytes, line_bytes=limits.line_bytes, headers=limits.headers),
+        frame_limits=_frame_limits(limits),
         tables=tables,
-        places=Places(RouteTable(routes)),
+        places=Places(RouteTable(routes), RuleTable(rules, {route.upstream.port for route in routes})),
         upstreams=states,
         cookie_keys=Keyring(sealing_keys, purpose=COOKIE_PURPOSE),
         own_route=own,
         own_state=UpstreamState(route=own.name, condition=Condition.GUARDED),
         banner=banner,
         front=_front(prefixes),
+        exposure=exposure,
+        trusted_hops=parse_networks(exposure.trusted_hops),
+        always_headers=STRICT_TRANSPORT if exposure.hsts else b"",
         audit_failing_since_unix=audit_failing_since_unix,
+    )
+
+
+def _frame_limits(limits: Limits) -> FrameLimits:
+    """Return what a client may send on a websocket."""
+    return FrameLimits(
+        message_bytes=limits.websocket_message_bytes,
+        fragments=limits.websocket_fragments,
+        data_per_second=limits.websocket_messages_per_second,
+        data_burst=limits.websocket_message_burst,
+        controls_per_second=limits.websocket_controls_per_second,
+        control_burst=limits.websocket_control_burst,
     )
 
 

@@ -30,12 +30,27 @@ class Reason(StrEnum):
     TOO_MANY_HEADERS = "too-many-headers"
     WEBSOCKET_VERSION = "websocket-version"
 
+    # before or beside HTTP
+    BAD_PROXY_HEADER = "bad-proxy-header"
+    CLEARTEXT = "cleartext"
+    SNI_UNKNOWN = "sni-unknown"
+    WRONG_HOST = "wrong-host"
+
     # deadlines and limits
     BODY_TIMEOUT = "body-timeout"
+    BODY_TOO_SLOW = "body-too-slow"
     HANDSHAKE_FAILED = "handshake-failed"
     HEAD_TIMEOUT = "head-timeout"
     KEEPALIVE_TIMEOUT = "keepalive-timeout"
+    NETBLOCK_CONNECTIONS = "netblock-connections"
+    NETBLOCK_RATE = "netblock-rate"
     OVERLOADED = "overloaded"
+    SESSION_RATE = "session-rate"
+    SESSION_REQUESTS = "session-requests"
+    SESSION_WEBSOCKETS = "session-websockets"
+    STRANGER_CONNECTIONS = "stranger-connections"
+    UPSTREAM_BUSY = "upstream-busy"
+    WORKER_FULL = "worker-full"
     WRITE_TIMEOUT = "write-timeout"
     BODY_TOO_LARGE = "body-too-large"
 
@@ -58,6 +73,12 @@ class Reason(StrEnum):
     ORIGIN_MISSING = "origin-missing"
     ORIGIN_NULL = "origin-null"
     NOT_A_DOCUMENT = "not-a-document"
+    PREFLIGHT = "preflight"
+    SERVICE_WORKER = "service-worker"
+
+    # rules and what they cost
+    PENALTY = "penalty"
+    RULE = "rule"
 
     # where to
     FIXED = "fixed"
@@ -80,7 +101,10 @@ class Reason(StrEnum):
     SECRET_IN_RESPONSE = "secret-in-response"
 
     # websockets
+    WEBSOCKET_FLOOD = "websocket-flood"
+    WEBSOCKET_FRAGMENTS = "websocket-fragments"
     WEBSOCKET_FRAME = "websocket-frame"
+    WEBSOCKET_SILENT = "websocket-silent"
     WEBSOCKET_TOO_BIG = "websocket-too-big"
 
     # the gateway itself

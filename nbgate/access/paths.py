@@ -69,6 +69,8 @@ MOUNT_PATHS = (
     OpenPath(("logout",), Below.NOTHING, Page.MOUNT_LOGOUT, "JupyterLab's menu leads here (a button only)"),
 )
 
+OWN_DOCUMENTS = frozenset({"diagnose", "login", "logout", "servers"})
+
 _FIRST = frozenset(row.segments[0] for row in OPEN_PATHS)
 _MOUNT_LAST = frozenset(row.segments[-1] for row in MOUNT_PATHS)
 
@@ -96,6 +98,17 @@ def open_page(segments: tuple[str, ...], route: Route | None) -> Page | None:
         return None
     rest = segments[route.prefix.count("/") - 1 :]
     return _find(MOUNT_PATHS, rest)
+
+
+def is_own_document(segments: tuple[str, ...]) -> bool:
+    """Say whether this is one of our own pages, and not what a page is made of or what programs call."""
+    match segments:
+        case ("_nbgate", name):
+            return name in OWN_DOCUMENTS
+        case ("_nbgate", ("link" | "setup"), _):
+            return True
+        case _:
+            return False
 
 
 def judge_login(page: Page | None, *, has_session: bool) -> Reason | None:

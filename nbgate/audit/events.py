@@ -56,6 +56,10 @@ _NAMES = {
     "segment": "nbgate.audit.segment",
     "config_sha256": "nbgate.config.sha256",
     "condition": "nbgate.upstream.condition",
+    "netblock": "nbgate.penalty.netblock",
+    "rule": "rule.id",
+    "certificate_sha256": "tls.server.hash.sha256",
+    "certificate_ends": "tls.server.not_after",
 }
 
 
@@ -87,11 +91,11 @@ class HttpRequest(Event, frozen=True, tag="http.request"):
 
     request_id: str
     client_ip: str
-    client_port: int
     method: str
     path: str
     status: int
     duration_ns: int
+    client_port: int | UnsetType = UNSET
     host: str = ""
     request_bytes: int = 0
     response_bytes: int = 0
@@ -100,16 +104,21 @@ class HttpRequest(Event, frozen=True, tag="http.request"):
     user_agent: str | UnsetType = UNSET
     upstream: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
 
 
 class HttpReject(Event, frozen=True, tag="http.reject"):
-    """Bytes that are no request we accept. Not recorded: any of these bytes."""
+    """Bytes that are no request we accept, or a connection that got no place. Not recorded: any of these bytes.
+
+    `count` is 1 and not written but for a sum: so many more of strangers of the netblock that begins at `client.ip`.
+    """
 
     client_ip: str
-    client_port: int
     status: int
     reason: str
     request_id: str
+    client_port: int | UnsetType = UNSET
+    count: int = 1
 
 
 class WebsocketOpen(Event, frozen=True, tag="websocket.open"):
@@ -117,8 +126,8 @@ class WebsocketOpen(Event, frozen=True, tag="websocket.open"):
 
     request_id: str
     client_ip: str
-    client_port: int
     path: str
+    client_port: int | UnsetType = UNSET
     host: str = ""
     user: str | UnsetType = UNSET
     session: str | UnsetType = UNSET
@@ -139,6 +148,14 @@ class WebsocketClose(Event, frozen=True, tag="websocket.close"):
     user: str | UnsetType = UNSET
     session: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+
+
+class Penalised(Event, frozen=True, tag="penalty"):
+    """Strangers of a netblock are refused for a while; recorded once, when it begins. `rule` was the last straw."""
+
+    netblock: str
+    rule: str
+    duration_ns: int
 
 
 class AuthLogin(Event, frozen=True, tag="auth.login"):
@@ -189,6 +206,22 @@ class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
     message: str
     config_sha256: str | UnsetType = UNSET
     actor: str = ""
+
+
+class CertificateChange(Event, frozen=True, tag="certificate.change"):
+    """The files of the certificate changed: it is in force, or was refused. Not recorded: any key."""
+
+    message: str
+    certificate_sha256: str
+    certificate_ends: str
+
+
+class CertificateExpiry(Event, frozen=True, tag="certificate.expiry"):
+    """The certificate in force ends soon, or has ended."""
+
+    message: str
+    certificate_sha256: str
+    certificate_ends: str
 
 
 class UpstreamChange(Event, frozen=True, tag="upstream.change"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbgate.errors import ConfigError, ExitCode, Problem, StartError
-from nbgate.files import MAX_SOCKET_PATH_BYTES, open_private
+from nbgate.files import MAX_SOCKET_PATH_BYTES, read_private
 from nbgate.link.peer import peer_uid
 
 TIMEOUT_SECONDS = 60.0
@@ -96,8 +96,7 @@ def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[st
 
 def _read_key(folder: Path) -> str:
     try:
-        with os.fdopen(open_private(folder / "control.key", os.O_RDONLY), encoding="ascii") as file:
-            return file.read(_MAX_KEY_BYTES).strip()
+        return read_private(folder / "control.key", _MAX_KEY_BYTES).decode("ascii").strip()
     except (OSError, ValueError) as error:
         raise StartError(
             f"cannot read the control key in {folder}: {error}",

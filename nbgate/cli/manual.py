@@ -16,6 +16,8 @@ from nbgate.config.options import all_options
 from nbgate.config.reference import json_schema, reference_page
 from nbgate.errors import ExitCode
 from nbgate.keeper.reload import NEEDS_RESTART
+from nbgate.rules.pack import shipped_pack
+from nbgate.rules.reference import rules_page
 
 _WIDTH = 100
 EXIT_CODES = {
@@ -46,6 +48,7 @@ def documents() -> dict[str, str]:
     pages = [page_of(app, "")] + [page_of(app, command.words) for command in COMMANDS]
     return {
         "reference/configuration.md": reference_page(NEEDS_RESTART),
+        "reference/rules.md": rules_page(shipped_pack()),
         "reference/nbgate.schema.json": json.dumps(json_schema(), indent=2) + "\n",
         "reference/command-line.md": "\n".join(_markdown(pages)),
         "nbgate.1": "\n".join(_roff(pages)),

@@ -75,9 +75,17 @@ class ServeFlags:
     ip: Annotated[str | None, _flag("ip", _LISTENING, "ADDRESS")] = None
     port: Annotated[str | None, _flag("port", _LISTENING)] = None
     port_retries: Annotated[str | None, _flag("port_retries", _LISTENING, "N")] = None
+    http_port: Annotated[str | None, _flag("http_port", _LISTENING, "PORT")] = None
+    hosts: Annotated[list[str] | None, _flag("hosts", _LISTENING, "NAME")] = None
+    trusted_proxies: Annotated[list[str] | None, _flag("trusted_proxies", _LISTENING, "NETWORK")] = None
+    proxy_protocol: Annotated[bool | None, _flag("proxy_protocol", _LISTENING)] = None
     workers: Annotated[str | None, _flag("workers", _LISTENING, "N|auto")] = None
     cert: Annotated[Path | None, _flag("cert", _TLS, "FILE")] = None
     key: Annotated[Path | None, _flag("key", _TLS, "FILE")] = None
+    tls_profile: Annotated[Literal["intermediate", "modern"] | None, _flag("tls_profile", _TLS)] = None
+    hsts: Annotated[bool | None, _switch("hsts", _TLS)] = None
+    server_proxy_ports: Annotated[list[str] | None, _flag("server_proxy_ports", _UPSTREAM, "PORT")] = None
+    disabled_rules: Annotated[list[str] | None, _flag("disabled_rules", _OTHER, "RULE")] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, _flag("log_level", _OTHER)] = None
     browser: Annotated[bool | None, _switch("browser", _OTHER)] = None
     banner: Annotated[bool | None, _switch("banner", _OTHER)] = None

@@ -9,7 +9,7 @@ import random
 import resource
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,15 +22,24 @@ from nbgate.config.options import flag_of
 from nbgate.config_file import load_config
 from nbgate.edge.confine import own_folders
 from nbgate.errors import ExitCode, StartError
+from nbgate.secrecy import keep_secrets
+from nbgate.stderr import never_wait
 from nbgate.supervisor.family import Plan
 from nbgate.supervisor.loop import Supervisor
 from nbgate.supervisor.notify import Notifier
-from nbgate.supervisor.sockets import bind_sockets, is_loopback
+from nbgate.supervisor.sockets import bind_sockets, close_all, is_loopback
 from nbgate.terminal import say
 
 MAX_OPEN_FILES = 1 << 18
 MAX_PORT = 65535
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
+# What Python, OpenSSL, the locale and the search for notebook servers read.
+_NEEDED = frozenset({
+    "HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "OPENSSL_CONF", "OPENSSL_MODULES", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+})  # fmt: skip
+_NEEDED_PREFIXES = ("FAKETIME", "LC_", "MALLOC_", "PYTHON")
 _OF_THE_SUPERVISOR = (NOTIFY_SOCKET, "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
@@ -50,6 +59,7 @@ def run_gateway(source: Source) -> int:
         return code
     is_terminal = sys.stdin is not None and sys.stdin.isatty()
     has_browser = wants_browser(loaded.config.browser, os.environ, is_terminal=is_terminal)
+    never_wait()
     return Supervisor(
         make_plan(source, loaded),
         sockets,
@@ -60,7 +70,7 @@ def run_gateway(source: Source) -> int:
 
 
 def bind(loaded: Loaded) -> list[socket.socket]:
-    """Return the bound sockets to listen on.
+    """Return the bound sockets to listen on, those of plain HTTP last.
 
     Where nobody chose the port and only this machine is served, another one does as well; anywhere else an occupied
     port is an error: a gateway that moves silently leaves its port to whoever took it.
@@ -72,14 +82,16 @@ def bind(loaded: Loaded) -> list[socket.socket]:
     is_typed = loaded.origins["ip"] in {DEFAULT, flag_of("ip")}
     mistyped = ExitCode.USAGE if is_typed else ExitCode.CONFIGURATION
     may_move = loaded.origins["port"] == DEFAULT and is_loopback(config.ip)
+    plain = bind_sockets(config.ip, config.http_port, mistyped=mistyped, flag="--http-port") if config.http_port else []
     ports = ports_to_try(config.port, config.port_retries if may_move else 0, random.randint)
     port = next(ports)
     while True:
         try:
-            return bind_sockets(config.ip, port, mistyped=mistyped)
+            return bind_sockets(config.ip, port, mistyped=mistyped) + plain
         except StartError as error:
             following = next(ports, None)
             if error.exit_code != ExitCode.TRY_AGAIN or following is None:
+                close_all(plain)
                 raise
             say(f"nbgate: port {port} is in use, trying {following}")
             port = following
@@ -102,11 +114,21 @@ def make_plan(source: Source, loaded: Loaded) -> Plan:
     return Plan(
         program=(sys.executable, "-P", "-m", "nbgate.app"),
         source_json=msgspec.json.encode(source).decode(),
-        environ=child_environment(dict(os.environ), Path(nbgate.__file__).resolve().parent.parent),
+        environ=child_environment(needed_environment(os.environ), Path(nbgate.__file__).resolve().parent.parent),
         workers=len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers,
         ip=config.ip,
+        http_port=config.http_port,
         drain_seconds=config.limits.drain_seconds,
     )
+
+
+def needed_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a keeper and a worker read of `environ`.
+
+    The rest is other programs', and may hold their secrets (JUPYTER_TOKEN, those of clouds): who takes a worker over
+    does not find them there. Options are no part of it: they travel in the keeper's `--source`.
+    """
+    return {name: value for name, value in environ.items() if name in _NEEDED or name.startswith(_NEEDED_PREFIXES)}
 
 
 def child_environment(environ: dict[str, str], home: Path) -> dict[str, str]:
@@ -140,9 +162,8 @@ def require_apart(data_dir: Path) -> None:
 
 
 def prepare_process() -> None:
-    """Set what every process of the gateway inherits: private files, no core dumps, enough descriptors."""
-    os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Set what every process of the gateway has: private files, no core dumps, enough descriptors."""
+    keep_secrets()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -31,6 +31,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("certificate", f"SHA-256 {status['certificate_sha256']}"),
             ("users", status["users"]),
             ("sessions", status["sessions"]),
+            *((("penalties", f"{status['penalties']} netblocks are refused"),) if status["penalties"] else ()),
             ("audit", f"{written}, next record {audit['next_seq']} in {audit['segment']}"),
         ],
     )
@@ -38,7 +39,10 @@ def _print_status(status: dict[str, Any]) -> None:
     _print_upstreams(status)
     print()
     print_table(
-        ("process", "pid", "restarts", "started", "connections", "websockets", "requests", "confined by the kernel"),
+        (
+            *("process", "pid", "restarts", "started", "connections", "strangers", "websockets", "requests", "refused"),
+            *("late", "confined by the kernel"),
+        ),
         [_process(process) for process in status["processes"]],
     )
 
@@ -64,6 +68,8 @@ def _upstream(upstream: dict[str, Any]) -> tuple[object, ...]:
 def _process(process: dict[str, Any]) -> tuple[object, ...]:
     common = (process["pid"], process["restarts"], process["started"])
     if "worker" not in process:
-        return (process["role"], *common, "", "", "", "")
-    counters = (process["connections"], process["websockets"], process["requests"])
+        return (process["role"], *common, *[""] * 7)
+    held = f"{process['connections']} of {process['places']}"
+    late = f"{process['lag_seconds']:.2f} s"
+    counters = (held, *(process[name] for name in ("strangers", "websockets", "requests", "refused")), late)
     return (f"{process['role']} {process['worker']}", *common, *counters, ", ".join(process["confinement"]))

@@ -15,6 +15,8 @@ from msgspec import Struct
 from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstreams
 from nbgate.config.kinds import documentation, in_words, shown, value_of
 from nbgate.config.lines import dotted
+from nbgate.config.names import parse_hosts, parse_networks
+from nbgate.config.rules import judge_ids, judge_ports
 from nbgate.config.schema import Config
 
 
@@ -70,6 +72,10 @@ def judge_option(key: str, value: Any) -> Finding | None:
             parse_upstreams(value)
         elif key == "ip":
             parse_listen_ip(value)
+        elif key == "hosts":
+            parse_hosts(value)
+        elif key == "trusted_proxies":
+            parse_networks(value)
     except AddressError as error:
         return Finding(key, str(error), error.hint)
     return None
@@ -79,6 +85,22 @@ def judge_whole(config: Config) -> Iterator[Finding]:
     """Say what is wrong with values that are each right by themselves."""
     if config.key and not config.cert:
         yield Finding("key", "a key without a certificate", "name its certificate too: cert in the file, or --cert")
+    if config.http_port and config.http_port == config.port:
+        yield Finding("http_port", f"{config.http_port} is the port for HTTPS too", "plain HTTP has port 80 as a rule")
+    if config.hsts is True and not config.cert:
+        yield Finding(
+            "hsts",
+            "browsers would let nobody pass the warning about a certificate that nbgate made itself",
+            "leave it at auto, or bring a certificate with cert",
+        )
+    yield from (Finding("disabled_rules", *problem) for problem in judge_ids(config.disabled_rules))
+    yield from (Finding("server_proxy_ports", *problem) for problem in judge_ports(config))
+    if config.proxy_protocol and not config.trusted_proxies:
+        yield Finding(
+            "proxy_protocol",
+            "it is not said whose PROXY headers are to be believed",
+            "name the proxies' addresses: trusted_proxies in the file, or --trusted-proxies",
+        )
 
 
 def meant(key: str) -> str:
@@ -106,7 +128,9 @@ def _fits(kind: Any, value: Any) -> bool:
 def _instead(key: str, kind: Any, value: Any) -> str:
     """Return what to write: the same without its quotes where that is all, else the option's own documentation."""
     unquoted = value_of(kind, value) if isinstance(value, str) else value
+    if isinstance(unquoted, list) and isinstance(value, str) and _fits(kind, unquoted):
+        return f"in brackets: {key.rpartition('.')[2]} = {msgspec.json.encode(unquoted).decode()}"
     if unquoted != value and _fits(kind, unquoted):
         return f"without quotes: {key.rpartition('.')[2]} = {shown(unquoted)}"
-    text = documentation(kind)
-    return f"{text[:1].lower()}{text[1:].rstrip('.')}"
+    text = documentation(kind).rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text  # PEM and TLS stay as they are

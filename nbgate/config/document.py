@@ -18,6 +18,7 @@ from nbgate.config.check import Finding, flatten, judge_option, judge_whole, opt
 from nbgate.config.folders import absolute, default_data_dir, profile_data_dir
 from nbgate.config.kinds import value_of
 from nbgate.config.lines import lines_of
+from nbgate.config.names import parse_hosts, parse_networks
 from nbgate.config.options import ENVIRONMENT_PREFIX, all_options, flag_of
 from nbgate.config.schema import Config
 from nbgate.errors import ConfigError, ExitCode, Problem
@@ -180,7 +181,10 @@ def _flag_values(source: Source) -> dict[str, _Value]:
 
 
 def _from_text(key: str, value: Any) -> Any:
-    return value_of(option_types()[key], value) if isinstance(value, str) else value
+    kind = option_types()[key]
+    if isinstance(value, list) and key != "upstream":  # given more than once; the path of an upstream may hold a comma
+        return [part for text in value for part in value_of(kind, text)]
+    return value_of(kind, value) if isinstance(value, str) else value
 
 
 def _problem(value: _Value, finding: Finding) -> Problem:
@@ -201,6 +205,8 @@ def _convert(values: Mapping[str, _Value], source: Source) -> Config:
         config,
         upstream=() if config.upstream == (AUTO,) else config.upstream,
         ip=parse_listen_ip(config.ip),
+        hosts=parse_hosts(config.hosts),
+        trusted_proxies=parse_networks(config.trusted_proxies),
         data_dir=_data_dir(config.data_dir, values.get("data_dir"), source),
     )
 

@@ -35,7 +35,7 @@ def value_of(kind: Any, text: str) -> Any:
         if plain is bool and text.lower() in _TRUTH:
             return _TRUTH[text.lower()]
         if get_origin(plain) is tuple:
-            return [part.strip() for part in text.split(",") if part.strip()]
+            return [value_of(get_args(plain)[0], part.strip()) for part in text.split(",") if part.strip()]
     return text
 
 
@@ -70,8 +70,12 @@ def _in_words(plain: Any, notes: list[Meta]) -> str:
         words = get_args(plain)
         return f"one of {', '.join(words)}" if len(words) > 1 else str(words[0])
     if get_origin(plain) is tuple:
-        return "a list of strings"
+        return " or ".join(_in_words_of_a_list(*one) for one in _alternatives(get_args(plain)[0]))
     return {str: "a string", int: "an integer", float: "a number", bool: "true or false"}[plain] + _range(notes)
+
+
+def _in_words_of_a_list(plain: Any, notes: list[Meta]) -> str:
+    return f"a list of {'strings' if plain is str else 'integers'}{_range(notes)}"
 
 
 def _range(notes: list[Meta]) -> str:

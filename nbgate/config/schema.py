@@ -29,6 +29,32 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes and deadlines of connections; each one has its own reason in the audit."""
 
     connections: Annotated[int, Meta(ge=16, description="Connections a worker holds at once.")] = 8192
+    stranger_connections: Annotated[
+        int, Meta(ge=1, description="Connections a worker holds at once of clients without a live session.")
+    ] = 200
+    netblock_connections: Annotated[
+        int, Meta(ge=1, description="The same, of one netblock (an IPv4 address, a /64 of IPv6).")
+    ] = 64
+    netblock_requests_per_second: Annotated[
+        float, Meta(ge=0, description="Requests of one netblock without a live session, on average; 0: no limit.")
+    ] = 100.0
+    netblock_request_burst: Annotated[int, Meta(ge=1, description="How many of them may come at once.")] = 400
+    netblock_refusals_per_minute: Annotated[
+        int, Meta(ge=1, description="Refusals of it that the audit tells one by one; what is above is summed up.")
+    ] = 100
+    session_requests: Annotated[int, Meta(ge=1, description="Requests of one session at once.")] = 200
+    session_websockets: Annotated[int, Meta(ge=1, description="Websockets of one session at once.")] = 64
+    session_requests_per_second: Annotated[
+        float, Meta(ge=0, description="Requests of one session, on average; 0: no limit.")
+    ] = 0.0
+    session_request_burst: Annotated[int, Meta(ge=1, description="How many of them may come at once.")] = 400
+    upstream_requests: Annotated[
+        int, Meta(ge=1, description="Requests that wait for one upstream's answer at once.")
+    ] = 1024
+    overload_lag_seconds: Annotated[
+        float,
+        Meta(gt=0, description="A worker whose loop is later than this refuses strangers; ten times that: everybody."),
+    ] = 0.1
     head_bytes: Annotated[int, Meta(ge=1024, description="Longest request head.")] = 32768
     line_bytes: Annotated[int, Meta(ge=256, description="Longest request line and longest header line.")] = 8190
     headers: Annotated[int, Meta(ge=8, description="Most header lines of a request.")] = 64
@@ -40,9 +66,32 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     websocket_message_bytes: Annotated[
         int, Meta(ge=1024, description="Longest websocket message from client to server.")
     ] = 16777216
+    websocket_fragments: Annotated[
+        int, Meta(ge=1, description="Most frames of one websocket message from client to server.")
+    ] = 4096
+    websocket_messages_per_second: Annotated[
+        float, Meta(ge=0, description="Websocket frames with data from one client, on average; 0: no limit.")
+    ] = 0.0
+    websocket_message_burst: Annotated[int, Meta(ge=1, description="How many of them may come at once.")] = 2000
+    websocket_controls_per_second: Annotated[
+        float, Meta(gt=0, description="Pings and pongs from one client on one websocket, on average.")
+    ] = 10.0
+    websocket_control_burst: Annotated[int, Meta(ge=1, description="How many of them may come at once.")] = 100
+    websocket_ping_seconds: Annotated[
+        float, Meta(ge=0, description="An end of a websocket that was silent for this time is pinged; 0: never.")
+    ] = 30.0
+    websocket_silence_seconds: Annotated[
+        float, Meta(gt=0, description="How long after such a ping an end may stay silent before it counts as gone.")
+    ] = 60.0
     tls_handshake_seconds: Annotated[float, Meta(gt=0, description="Longest TLS handshake.")] = 10.0
     head_seconds: Annotated[float, Meta(gt=0, description="Longest wait for a complete request head.")] = 10.0
     body_idle_seconds: Annotated[float, Meta(gt=0, description="Longest pause in a request body.")] = 30.0
+    body_grace_seconds: Annotated[
+        float, Meta(gt=0, description="How long a request body may come slower than body_bytes_per_second.")
+    ] = 10.0
+    body_bytes_per_second: Annotated[
+        int, Meta(ge=0, description="Slowest rate of a request body after that; 0: no limit.")
+    ] = 1024
     write_stall_seconds: Annotated[float, Meta(gt=0, description="Longest time in which a client reads nothing.")] = (
         30.0
     )
@@ -63,13 +112,28 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 5.0
 
 
+class Penalties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long netblocks that misbehave are refused; whoever has a live session is not."""
+
+    threshold_seconds: Annotated[
+        float, Meta(gt=0, description="A netblock is refused once its penalties add up to this.")
+    ] = 15.0
+    longest_seconds: Annotated[float, Meta(gt=0, description="Penalties of one netblock add up to no more.")] = 600.0
+    netblocks: Annotated[
+        int, Meta(ge=16, le=1048576, description="Netblocks remembered; past it the one nearest its end is dropped.")
+    ] = 65536
+
+
 class Probe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often upstreams are looked at."""
+    """How often upstreams and the files of the certificate are looked at."""
 
     interval_seconds: Annotated[float, Meta(gt=0, description="Time between two looks at a good upstream.")] = 60.0
     retry_seconds: Annotated[
         float, Meta(gt=0, description="Time between two looks at an upstream that is not good.")
     ] = 1.0
+    certificate_seconds: Annotated[
+        float, Meta(gt=0, description="Time between two looks at the files of cert and key.")
+    ] = 60.0
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,8 +147,28 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="PEM file with the certificate chain, and the key unless key is set; empty: one is made.")
     ] = ""
     key: Annotated[str, Meta(description="PEM file with the private key; empty: it stands in the file of cert.")] = ""
+    tls_profile: Annotated[
+        Literal["intermediate", "modern"], Meta(description="TLS versions and ciphers: certs/profiles.")
+    ] = "intermediate"
+    hsts: Annotated[
+        Literal["auto"] | bool,
+        Meta(description="Tell browsers to use HTTPS only; auto: where a public authority issued the certificate."),
+    ] = "auto"
+    hosts: Annotated[
+        tuple[str, ...], Meta(description="Public names of this gateway; requests for others are refused. None: any.")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks of proxies in front of nbgate whose X-Forwarded-For is believed; none by default."),
+    ] = ()
+    proxy_protocol: Annotated[
+        bool, Meta(description="Every connection begins with a PROXY header, version 1 or 2, of a trusted proxy.")
+    ] = False
     ip: Annotated[str, Meta(description="Address to listen on; * for all.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")] = 8443
+    http_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port on which plain HTTP is sent on to HTTPS; 0: none.")
+    ] = 0
     port_retries: Annotated[
         int,
         Meta(ge=0, le=1000, description="Other ports tried where the default one is occupied; only on loopback."),
@@ -113,6 +197,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(description="User whose processes may be the upstream, * for any; empty: the one nbgate runs as."),
     ] = ""
+    server_proxy_ports: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=65535)], ...],
+        Meta(description="Ports that notebook servers may open to their users as /proxy/PORT/; none by default."),
+    ] = ()
+    disabled_rules: Annotated[
+        tuple[str, ...], Meta(description="Rules of the shipped packs that do not apply, by their id.")
+    ] = ()
     banner: Annotated[
         bool, Meta(description="Add nbgate's script to notebook pages: it says when something blocks websockets.")
     ] = True
@@ -123,4 +214,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sessions: Sessions = Sessions()
     login: Login = Login()
     limits: Limits = Limits()
+    penalties: Penalties = Penalties()
     probe: Probe = Probe()

@@ -6,25 +6,24 @@ a 500 with an error id and a log line, never a request let through.
 """
 
 import asyncio
-import math
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import structlog
 
-from nbgate.audit.events import HttpReject
+from nbgate.edge.admission import Ticket, Use
 from nbgate.edge.context import WorkerContext
 from nbgate.edge.exchange import Exchange
+from nbgate.edge.head_reader import HeadReader
+from nbgate.edge.patience import NEVER, Patience
 from nbgate.edge.repeats import Repeats, Seen
 from nbgate.edge.tunnel import Tunnel
 from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
-from nbgate.http.head import Fields, HeadLimits, HeadParser, find_head_end, judge_partial
-from nbgate.http.headers import HeaderTables
-from nbgate.model.client import Client
+from nbgate.http.head import Fields
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
-from nbgate.pipeline.cookies import session_id_of
+from nbgate.pipeline.identity import Identity
 from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Forward
 from nbgate.places import Place
@@ -32,7 +31,7 @@ from nbgate.policy import Policy
 from nbgate.reasons import Reason
 
 LINGER_SECONDS = 1.0
-NEVER = math.inf
+LONGEST_REST_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -41,65 +40,55 @@ class ClientConnection(asyncio.Protocol):
     """The client's side of everything that happens on one connection.
 
     Attributes:
-        deadline: Loop time at which `expire` is called; the worker sweeps. `NEVER` while somebody else keeps time.
+        ticket: Its place in the worker.
+        patience: How long it waits for its client; the worker's sweep calls `expire`.
     """
 
     __slots__ = (
-        "_deadline_reason",
-        "_fields",
         "_holds",
+        "_identity",
         "_is_ending",
-        "_judged",
-        "_parser",
-        "_parser_limits",
-        "_parser_tables",
+        "_reader",
         "_repeats",
-        "_scanned",
-        "_session_id",
-        "_session_ids",
-        "_unsent_bytes",
-        "_writing_since",
+        "_uses",
         "buffer",
         "client",
-        "deadline",
         "exchange",
         "heads",
+        "patience",
+        "ticket",
         "transport",
         "tunnel",
         "worker",
     )
 
-    def __init__(self, worker: WorkerContext, client: Client) -> None:
+    def __init__(self, worker: WorkerContext, ticket: Ticket) -> None:
         self.worker = worker
-        self.client = client
+        self.ticket = ticket
+        self.client = ticket.client
         self.transport: asyncio.Transport | None = None
         self.buffer = b""
         self.exchange: Exchange | Repeats | None = None
         self._repeats: Repeats | None = None
         self.tunnel: Tunnel | None = None
-        self.deadline = NEVER
+        self.patience = Patience(worker.loop)
         self.heads = ConnectionHeads()
-        self._deadline_reason = Reason.HEAD_TIMEOUT
-        self._parser: HeadParser | None = None
-        self._parser_limits: HeadLimits | None = None
-        self._parser_tables: HeaderTables | None = None
-        self._scanned = 0
-        self._judged = 0
-        self._session_ids: set[bytes] = set()
-        self._fields: Fields | None = None
-        self._session_id: bytes | Reason | None = None
+        self._identity = Identity(self.client)
+        self._reader = HeadReader()
+        self._uses: dict[bytes, Use] = {}
         self._is_ending = False
         self._holds: set[str] = set()
-        self._writing_since = NEVER
-        self._unsent_bytes: float = math.inf
 
     # asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; the handshake is done."""
         self.transport = cast(asyncio.Transport, transport)
+        server_name = getattr(self.transport.get_extra_info("ssl_object"), "server_name", None)
+        self._identity = Identity(self.client, server_name)
         self.transport.set_write_buffer_limits(high=self.worker.policy.limits.buffer_bytes)
-        self._set_deadline(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
+        self.patience.wait(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
+        self.ticket.end = self._drop
         self.worker.connections.add(self)
         if self.worker.draining:
             self.finish()
@@ -116,22 +105,23 @@ class ClientConnection(asyncio.Protocol):
         """Release everything that ran for this client."""
         self.transport = None
         self.worker.gone(self)
-        for session_id in self._session_ids:
-            self.worker.sessions.detach(session_id, self)
         if self.tunnel is not None:
+            self.tunnel.exchange.leave()
             self.guarded(self.tunnel.client_lost)
         elif self.exchange is not None:
             self.guarded(self.exchange.client_lost)
+        for session_id in self._uses:  # last: what ran is counted there
+            self.worker.sessions.detach(session_id, self)
+            self.worker.admission.detach(session_id)
 
     def pause_writing(self) -> None:
         """Stop reading from the upstream: the client does not keep up."""
-        self._writing_since = self.worker.loop.time()
-        self._unsent_bytes = math.inf
+        self.patience.falls_behind()
         self._pass_pressure(full=True)
 
     def resume_writing(self) -> None:
         """Read from the upstream again, and take the request that waited for the client to read its answers."""
-        self._writing_since = NEVER
+        self.patience.catches_up()
         self._pass_pressure(full=False)
         self.guarded(self._next_request)
 
@@ -141,14 +131,24 @@ class ClientConnection(asyncio.Protocol):
         """Run `step`; a fault of ours in it ends the request with a 500 and the connection, nothing else."""
         try:
             step(*args)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._broke(error)
+
+    async def guarded_task(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Run `steps` with the same care: a request never waits for a task that is no more."""
+        try:
+            await steps
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
+        try:
+            self._apologise(error_id)  # first: the log may be the next thing that fails
         except Exception:
-            error_id = self.exchange.request_id if self.exchange else self.worker.next_request_id()
-            try:
-                self._apologise(error_id)  # first: the log may be the next thing that fails
-            except Exception:
-                self.abort()
-                log.exception("no apology", error_id=error_id)
-            log.exception("internal error", error_id=error_id)
+            self.abort()
+            log.exception("no apology", error_id=error_id)
+        log.error("internal error", error_id=error_id, exc_info=error)
 
     def _apologise(self, error_id: str) -> None:
         """End the exchange with a 500, if nothing of an answer was sent; in any other case cut the connection."""
@@ -156,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
         if self.tunnel is None and exchange is not None and not exchange.is_done and not exchange.has_answered:
             exchange.break_off(Reason.INTERNAL, 500)
             self.exchange = None
-            self.write(answers.broken(error_id))
+            self.write(answers.broken(error_id, self.worker.policy.always_headers))
             self.finish()
         else:
             self.cut(Reason.INTERNAL, 500)
@@ -170,6 +170,7 @@ class ClientConnection(asyncio.Protocol):
         """Stop reading from the client until every `why` is released."""
         if not self._holds and self.transport is not None:
             self.transport.pause_reading()
+            self.patience.hold()
         self._holds.add(why)
 
     def release(self, why: str) -> None:
@@ -178,33 +179,34 @@ class ClientConnection(asyncio.Protocol):
             self._holds.discard(why)
             if not self._holds and self.transport is not None:
                 self.transport.resume_reading()
+                self.patience.go_on()
 
-    def expect_body(self) -> None:
-        """The next bytes are a request body: they may pause for a while, not for ever."""
-        self._set_deadline(self.worker.policy.limits.body_idle_seconds, Reason.BODY_TIMEOUT)
+    def rest(self, seconds: float) -> None:
+        """Read no further request for `seconds`: who asks too much is not even heard."""
+        self.hold("rest")
+        self.worker.loop.call_later(min(seconds, LONGEST_REST_SECONDS), self._rested)
+
+    def expect_body(self, received_bytes: int = 0) -> None:
+        """The next bytes are a request body, of which some may have come: it may pause for a while, not for ever."""
         self.release("behind")
+        self.patience.wait_for_body(self.worker.policy.limits, received_bytes)
 
-    def expect_nothing(self) -> None:
-        """Whoever runs the exchange keeps time."""
-        self.deadline = NEVER
-
-    def attach_session(self, session: Session) -> None:
-        """Let the end of `session` end what this connection does for it."""
-        if session.id not in self._session_ids:
-            self._session_ids.add(session.id)
+    def attach_session(self, session: Session) -> Use:
+        """Let the end of `session` end what this connection does for it; return what it has under way."""
+        use = self._uses.get(session.id)
+        if use is None:
+            use = self._uses[session.id] = self.worker.admission.attach(session.id)
             self.worker.sessions.attach(session.id, self)
+        return use
 
     def session_id(self, fields: Fields) -> bytes | Reason | None:
         """Return the id in the session cookie, None without one, or why the cookie cannot be used; judged once."""
-        if fields is not self._fields:
-            self._fields = fields
-            self._session_id = session_id_of(fields)
-        return self._session_id
+        return self._reader.session_id(fields)
 
     def begin_tunnel(self, tunnel: Tunnel) -> None:
         """Give the connection to `tunnel`; what the client already sent behind its handshake are frames."""
         self.tunnel = tunnel
-        self.deadline = NEVER
+        self.patience.stop()
         early, self.buffer = self.buffer, b""
         if early:
             tunnel.client_data(early)
@@ -214,7 +216,7 @@ class ClientConnection(asyncio.Protocol):
 
     def has_learnt(self, exchange: Exchange, session: Session, place: Place) -> bool:
         """Say whether the verdict of `exchange` is known already; what no longer holds is forgotten."""
-        block = self._parser.last_block if self._parser is not None else b""
+        block = self._reader.last_block
         if self._repeats is None or not self._repeats.holds_for(block, exchange.policy, session):
             self._repeats = Repeats(self, block, exchange.policy, session)
         return self._repeats.knows(place)
@@ -235,8 +237,9 @@ class ClientConnection(asyncio.Protocol):
         started: float,
     ) -> Exchange:
         """Put the full exchange in the place of a repetition that does not go as before; `raw` was judged before."""
-        head = HeadParser(policy.head_limits, policy.tables).parse(raw)
-        exchange = self.exchange = Exchange(self, head, policy, request_id, started)
+        head = self._reader.read(raw, policy)
+        client = self._identity.identify(head.fields, policy)
+        exchange = self.exchange = Exchange(self, client, head, policy, request_id, started)
         exchange.resume(session, forward, upstream)
         return exchange
 
@@ -250,14 +253,15 @@ class ClientConnection(asyncio.Protocol):
             self.hold("behind")
             self.worker.loop.call_soon(self.guarded, self._next_request)
         else:
-            self._set_deadline(self.worker.policy.limits.keepalive_seconds, Reason.KEEPALIVE_TIMEOUT)
+            self.patience.wait(self.worker.policy.limits.keepalive_seconds, Reason.KEEPALIVE_TIMEOUT)
             self.release("behind")
 
     def finish(self, seconds: float = LINGER_SECONDS) -> None:
         """End the connection so that what was written arrives within `seconds`: closing would reset unread bytes."""
         self.buffer = b""
         self._is_ending = True
-        self._set_deadline(seconds, Reason.KEEPALIVE_TIMEOUT)
+        self.patience.stop()
+        self.patience.wait(seconds, Reason.KEEPALIVE_TIMEOUT)
         self._holds.clear()
         if self.transport is not None:
             self.transport.close()
@@ -290,13 +294,13 @@ class ClientConnection(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """Act on a passed deadline (asked by the worker's sweep)."""
-        if self._writing_since != NEVER and self._stalls(now):
+        if self.patience.is_behind and self._stalls(now):
             self.cut(Reason.WRITE_TIMEOUT)
         elif self.tunnel is not None:
             self.tunnel.expire(now)
         elif self.exchange is not None and now >= self.exchange.deadline:
             self.exchange.expire()
-        elif now >= self.deadline:
+        elif now >= self.patience.deadline:
             self._expire_reading()
 
     # reading requests
@@ -317,62 +321,49 @@ class ClientConnection(asyncio.Protocol):
     def _next_request(self) -> None:
         if self.exchange is not None or self.transport is None or not self.buffer:
             return
-        if self._writing_since != NEVER:  # who does not read the last answers gets no more: nothing would bound them
+        if self._holds and "rest" in self._holds:
+            return
+        if self.patience.is_behind:  # who does not read the last answers gets no more: nothing would bound them
             self.hold("behind")
             return
         policy = self.worker.policy_now()
-        if (
-            self._parser is None
-            or self._parser_limits is not policy.head_limits
-            or self._parser_tables is not policy.tables
-        ):
-            self._parser = HeadParser(policy.head_limits, policy.tables)
-            self._parser_limits, self._parser_tables = policy.head_limits, policy.tables
         try:
-            end = find_head_end(self.buffer, self._scanned)
+            end = self._reader.find_end(self.buffer, policy)
             if end < 0:
                 self._wait_for_head()
                 return
             raw, self.buffer = self.buffer[:end], self.buffer[end:]
             if not self.buffer:
                 self.release("behind")
-            self._scanned = self._judged = 0
             if self._repeats is not None and self._repeats.begin(raw):
-                self.deadline = NEVER
+                self.patience.deadline = NEVER
                 self.exchange = self._repeats
                 return
-            head = self._parser.parse(raw)
+            head = self._reader.read(raw, policy)
+            client = self._identity.identify(head.fields, policy)
         except ProtocolError as error:
             self._reject(error)
             return
-        self.deadline = NEVER
-        self.exchange = Exchange(self, head, policy, self.worker.next_request_id(), self.worker.clock.monotonic())
+        self.patience.deadline = NEVER
+        self.exchange = Exchange(
+            self, client, head, policy, self.worker.next_request_id(), self.worker.clock.monotonic()
+        )
         self.exchange.begin()
 
     def _wait_for_head(self) -> None:
-        self._judged = judge_partial(self.buffer, self.worker.policy.head_limits, self._judged)
-        if not self._scanned or self._deadline_reason is not Reason.HEAD_TIMEOUT:
-            self._set_deadline(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
-        self._scanned = len(self.buffer)
+        if self.patience.reason is not Reason.HEAD_TIMEOUT or self.patience.deadline == NEVER:
+            self.patience.wait(self.worker.policy.limits.head_seconds, Reason.HEAD_TIMEOUT)
         self.release("behind")
 
     def _reject(self, error: ProtocolError) -> None:
-        self.worker.outbox.record(
-            HttpReject,
-            outcome="failure",
-            client_ip=self.client.address,
-            client_port=self.client.port,
-            status=error.status,
-            reason=error.reason.value,
-            request_id=self.worker.next_request_id(),
-        )
-        self.write(answers.rejection(error.status))
+        self.worker.reject(self.client, error.reason, error.status, is_stranger=not self._uses)
+        self.write(answers.rejection(error.status, self.worker.policy.always_headers))
         self.finish()
 
     def _expire_reading(self) -> None:
         if self._is_ending:
             self.abort()
-        elif self._deadline_reason is Reason.HEAD_TIMEOUT and self.buffer:
+        elif self.patience.reason is Reason.HEAD_TIMEOUT and self.buffer:
             self._reject(ProtocolError(Reason.HEAD_TIMEOUT, 408))
         elif self.exchange is not None:
             self.exchange.body_late()
@@ -380,18 +371,23 @@ class ClientConnection(asyncio.Protocol):
             self.finish()
 
     def _stalls(self, now: float) -> bool:
-        """Say whether a client that is behind has read nothing for too long; who reads slowly is still reading."""
         unsent_bytes = self.transport.get_write_buffer_size() if self.transport is not None else 0
-        if unsent_bytes < self._unsent_bytes:
-            self._unsent_bytes, self._writing_since = unsent_bytes, now
-        return now - self._writing_since >= self.worker.policy.limits.write_stall_seconds
+        return self.patience.stalls(now, unsent_bytes, self.worker.policy.limits.write_stall_seconds)
+
+    def _drop(self, reason: Reason) -> None:
+        """Give the place to somebody else."""
+        if self.exchange is not None:
+            self.cut(reason)
+        else:
+            self.worker.reject(self.client, reason, 0, is_stranger=True)
+            self.abort()
+
+    def _rested(self) -> None:
+        self.release("rest")
+        self.guarded(self._next_request)
 
     def _pass_pressure(self, *, full: bool) -> None:
         if self.tunnel is not None:
             self.tunnel.client_full(full=full)
         elif self.exchange is not None:
             self.exchange.client_full(full=full)
-
-    def _set_deadline(self, seconds: float, reason: Reason) -> None:
-        self.deadline = self.worker.loop.time() + seconds
-        self._deadline_reason = reason

@@ -6,7 +6,6 @@ file that the worker will use. What the kernel cannot enforce is said in the ans
 
 import ctypes
 import os
-import resource
 import site
 import struct
 import sys
@@ -14,8 +13,8 @@ from pathlib import Path
 
 from nbgate.edge import landlock, seccomp
 from nbgate.errors import ExitCode, StartError
+from nbgate.secrecy import keep_secrets
 
-_SET_DUMPABLE = 4
 _CAPBSET_DROP = 24
 _SET_NO_NEW_PRIVS = 38
 _CAP_AMBIENT = 47
@@ -48,10 +47,9 @@ def confine_worker(readable: tuple[Path, ...] = ()) -> tuple[str, ...]:
     """
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise StartError("a worker can be confined only while it has one thread")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(_SET_NO_NEW_PRIVS, 1)
     capabilities = _drop_capabilities()
-    _prctl(_SET_DUMPABLE, 0)
+    keep_secrets()
     folders = own_folders()
     for folder in folders:
         _require_readable(folder)

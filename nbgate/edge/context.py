@@ -6,13 +6,22 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from nbgate.clock import Clock
+from nbgate.edge.admission import Admission
 from nbgate.edge.outbox import Outbox
+from nbgate.edge.penalties import Penalties
 from nbgate.edge.pool import Pool
+from nbgate.edge.refusals import Refusals
 from nbgate.edge.sessions import Sessions
 from nbgate.http.response import KnownHeads
+from nbgate.model.client import Client
 from nbgate.policy import Policy
+from nbgate.reasons import Reason
 from nbgate.rewrite.response import ClientHeads
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from nbgate.edge.client_connection import ClientConnection
@@ -35,8 +44,11 @@ class WorkerContext:
     policy: Policy
     client_heads: ClientHeads
     outbox: Outbox
+    admission: Admission
+    refusals: Refusals
     sessions: Sessions
     pool: Pool
+    penalties: Penalties
     random: Callable[[int], bytes]
     suspect: Callable[[str], None]
     id_prefix: str
@@ -48,11 +60,6 @@ class WorkerContext:
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    @property
-    def pending(self) -> int:
-        """Return how many handshakes and connects are under way."""
-        return len(self._tasks)
-
     def policy_now(self) -> Policy:
         """Return the snapshot for the next request; with too many events unacknowledged the audit counts as failing."""
         since = self.outbox.full_since_unix
@@ -62,6 +69,7 @@ class WorkerContext:
 
     def gone(self, connection: "ClientConnection") -> None:
         """Forget a connection that is lost."""
+        self.admission.leave(connection.ticket)
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
@@ -83,4 +91,13 @@ class WorkerContext:
         """Run `coroutine`; the reference that keeps it alive goes when it ends."""
         task = self.loop.create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def reject(self, client: Client, reason: Reason, status: int, *, is_stranger: bool) -> None:
+        """Record bytes, or a connection, that were refused."""
+        self.refusals.reject(client, reason, status, self.next_request_id(), is_stranger=is_stranger)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("internal error", exc_info=error)

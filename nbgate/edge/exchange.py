@@ -5,12 +5,14 @@ request up and `Relay` the answer down. Every way out leads through `_close`, wh
 """
 
 import math
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
 from nbgate.access.paths import RequestKind, classify
+from nbgate.edge.admission import Count
 from nbgate.edge.context import WorkerContext
 from nbgate.edge.records import record_open, record_request
 from nbgate.edge.tunnel import Tunnel
@@ -20,6 +22,7 @@ from nbgate.errors import ProtocolError
 from nbgate.http.head import RequestHead
 from nbgate.http.response import ResponseHead
 from nbgate.http.upgrade import judge_switch
+from nbgate.model.client import Client
 from nbgate.model.route import RouteKind
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
@@ -40,14 +43,19 @@ class Exchange:
     """One exchange; made when a request head is complete, gone when its event is recorded.
 
     Attributes:
+        client: Who asks: the connection's, or whom a trusted hop names.
+        count: Where it is counted as long as it is under way.
         wants_body: Bytes of the client belong to this request's body.
         deadline: Loop time by which the upstream must have done its next step.
+        rule: Id of the rule that refused it or penalised the client; "" for none.
         tunnel: What a websocket exchange has become.
     """
 
     __slots__ = (
         "_started",
+        "client",
         "connection",
+        "count",
         "deadline",
         "forward",
         "head",
@@ -58,6 +66,7 @@ class Exchange:
         "request_bytes",
         "request_id",
         "response_bytes",
+        "rule",
         "session",
         "status",
         "tunnel",
@@ -67,9 +76,17 @@ class Exchange:
     )
 
     def __init__(
-        self, connection: "ClientConnection", head: RequestHead, policy: Policy, request_id: str, started: float
+        self,
+        connection: "ClientConnection",
+        client: Client,
+        head: RequestHead,
+        policy: Policy,
+        request_id: str,
+        started: float,
     ) -> None:
         self.connection = connection
+        self.client = client
+        self.count: Count | None = None
         self.worker: WorkerContext = connection.worker
         self.head = head
         self.policy = policy
@@ -84,6 +101,7 @@ class Exchange:
         self.is_done = False
         self.status = 0
         self.reason: Reason | None = None
+        self.rule = ""
         self.request_bytes = 0
         self.response_bytes = 0
         self._started = started
@@ -121,7 +139,7 @@ class Exchange:
             found = self.worker.sessions.find(claimed)
             if found is None:
                 self.connection.hold("session")
-                self.worker.sessions.ask(claimed, self._session_answered)
+                self.worker.sessions.ask(claimed, partial(self.connection.guarded, self._session_answered))
             elif isinstance(found, Reason):
                 self._decide(None, found)
             else:
@@ -130,16 +148,21 @@ class Exchange:
     def _session_answered(self, session: Session | None, reason: Reason) -> None:
         if not self.is_done:
             self.connection.release("session")
-            self.connection.guarded(self._decide, session, reason)
+            self._decide(session, reason)
 
     def _decide(self, session: Session | None, no_session: Reason) -> None:
         if no_session is Reason.KEEPER_UNAVAILABLE:
             self.refuse(no_session, HTTPStatus.SERVICE_UNAVAILABLE)
             return
+        too_much = self.worker.admission.judge(self, session, self._started)
+        if too_much is not None:
+            self.session = session
+            self._answer(too_much)
+            return
         verdict = decide(
             self.head,
             self.kind,
-            Asker(self.connection.client, session, no_session),
+            Asker(self.client, session, no_session, self.worker.penalties.seconds_left(self.client.netblock)),
             self.policy,
             self.connection.heads,
             self.request_id,
@@ -158,16 +181,17 @@ class Exchange:
 
     def _forward(self, verdict: Forward) -> None:
         self.forward = verdict
-        if self.session is not None:
-            self.connection.attach_session(self.session)
-            if self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS:
-                self.worker.sessions.was_active(self.session.id)
+        active = self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS
+        if self.session is not None and active:
+            self.worker.sessions.was_active(self.session.id)
         self.uplink = Uplink(self, verdict)
         self.uplink.start()
 
     def resume(self, session: Session, forward: Forward, upstream: UpstreamConnection) -> None:
         """Go on where a repetition left off: the request is sent, the answer has not begun."""
         self.session, self.forward = session, forward
+        self.count = self.connection.attach_session(session).requests
+        self.count.n += 1
         self.uplink = Uplink(self, forward)
         self.uplink.adopt(upstream)
 
@@ -193,15 +217,30 @@ class Exchange:
         self._answer(Respond(status, reason))
 
     def _answer(self, verdict: Respond) -> None:
+        self.rule = verdict.rule
         close = verdict.close or self._must_close()
         data = answers.respond(
-            verdict, self.kind, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD"
+            verdict,
+            self.kind,
+            request_id=self.request_id,
+            close=close,
+            head_only=self.head.method == "HEAD",
+            always=self.policy.always_headers,
         )
         self._send_own(data, verdict.status, verdict.reason, close=close)
 
     def _challenge(self, verdict: Challenge) -> None:
+        if verdict.penalised_by is not None:
+            self.rule = verdict.penalised_by.id
+            self.worker.penalties.report(self.client.netblock, self.rule)
         close = self._must_close()
-        data = answers.challenge(verdict, request_id=self.request_id, close=close, head_only=self.head.method == "HEAD")
+        data = answers.challenge(
+            verdict,
+            request_id=self.request_id,
+            close=close,
+            head_only=self.head.method == "HEAD",
+            always=self.policy.always_headers,
+        )
         status = HTTPStatus.SEE_OTHER if verdict.location else HTTPStatus.UNAUTHORIZED
         self._send_own(data, status, verdict.reason, close=close)
 
@@ -232,7 +271,7 @@ class Exchange:
             self.connection.abort()
             return
         self.status, self.reason = error.status, error.reason
-        self.connection.write(answers.rejection(error.status))
+        self.connection.write(answers.rejection(error.status, self.policy.always_headers))
         self.release_upstream(reusable=False)
         self.wants_body = False
         self.done(keep=False)
@@ -277,6 +316,8 @@ class Exchange:
         )
         self.connection.write(data)
         self.deadline = NEVER
+        if self.uplink is not None:
+            self.uplink.wait_no_longer()
         self.is_done = True  # from here the tunnel keeps the account
         record_open(self)
         self.tunnel = Tunnel(self, extensions=switch.extensions is not None)
@@ -330,7 +371,21 @@ class Exchange:
         if self.forward is not None and not self.is_own:
             self.worker.suspect(self.forward.route.name)
 
+    def leave(self) -> None:
+        """Count this no more among what its session has under way; a tunnel calls it when it has ended."""
+        if self.count is not None:
+            self.count.n -= 1
+            self.count = None
+
     def _close(self) -> None:
         self.is_done = True
+        self.leave()
+        if self.uplink is not None:
+            self.uplink.wait_no_longer()
         self.uplink = None  # it points back here: without the cycle all of this is freed at once, not by the collector
-        record_request(self, self.worker.clock.monotonic() - self._started)
+        if (
+            self.session is not None
+            or self.reason is None
+            or self.worker.refusals.tells(self.client, self.reason, self.status)
+        ):
+            record_request(self, self.worker.clock.monotonic() - self._started)

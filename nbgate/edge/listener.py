@@ -1,24 +1,29 @@
-"""The worker's own accept loop: it admits or drops before TLS, and starts the handshake with the policy now in force.
+"""What becomes of an accepted connection before it is one of HTTP: its place, its PROXY header, its TLS handshake.
 
-Knows sockets and TLS, no HTTP but one fixed answer: who speaks plain HTTP to the TLS port is told the https address.
+It admits or drops before TLS, and starts the handshake with the policy now in force. Knows sockets and TLS, no HTTP but
+one fixed answer: who speaks plain HTTP to the TLS port is told the https address.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import re
 import socket
 import ssl
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from nbgate.model.client import Client
+from nbgate.edge.accept import AcceptLoop
+from nbgate.edge.admission import End, Ticket
+from nbgate.edge.tls import Handshake, failed_handshake
+from nbgate.errors import ProtocolError
+from nbgate.http.proxy_protocol import ProxyHeader
+from nbgate.model.client import Client, make_client
 from nbgate.pipeline.answers import not_tls
 from nbgate.reasons import Reason
 
-ACCEPTS_PER_TURN = 16
 TLS_HANDSHAKE_RECORD = 0x16
 SHUTDOWN_SECONDS = 30.0  # the connection has deadlines of its own; a slow reader gets the rest of its last answer
+LEAST_HANDSHAKE_SECONDS = 0.01
 _PEEK_BYTES = 2048
 _DISCARD_BYTES = 65536
 _HOST_LINE = re.compile(
@@ -29,20 +34,32 @@ _HOST_LINE = re.compile(
 class Gate(Protocol):
     """What the listener asks of its worker."""
 
-    def admits(self) -> bool:
-        """Say whether one more connection may be held."""
+    def enter(self, client: Client, end: End) -> Ticket | None:
+        """Give a connection its ticket; None, and it is recorded, when there is no place for it."""
         ...
 
-    def tls(self) -> tuple[ssl.SSLContext, float]:
-        """Return the context now in force and the seconds a handshake may take."""
+    def make_room(self) -> object:
+        """End a connection that can be spared: no more files can be opened."""
         ...
 
-    def connection(self, client: Client) -> asyncio.Protocol:
+    def identify(self, ticket: Ticket, client: Client) -> None:
+        """Take note of what the PROXY header says."""
+        ...
+
+    def handshake(self) -> tuple[float, bool]:
+        """Return the seconds a handshake may take, and whether a PROXY header comes first."""
+        ...
+
+    def tls(self, ticket: Ticket) -> ssl.SSLContext:
+        """Return the context now in force for this connection."""
+        ...
+
+    def connection(self, ticket: Ticket) -> asyncio.Protocol:
         """Return the protocol for a client whose handshake is about to begin."""
         ...
 
-    def refused(self, client: Client, reason: Reason, status: int) -> None:
-        """Take note of a connection that never became one."""
+    def refused(self, ticket: Ticket, reason: Reason | None, status: int) -> None:
+        """Take note that a connection never became one, and record why; None: nobody needs to know."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -50,147 +67,140 @@ class Gate(Protocol):
         ...
 
 
-class Listener:
-    """Accepts on inherited sockets until `stop`."""
+class Arrival:
+    """A connection that is no HTTP yet.
+
+    Attributes:
+        deadline: Loop time at which the handshake must be over.
+        header: Reads the PROXY header, None where there is none (any more).
+        header_bytes: How much of it has been read.
+        dropped_for: Why it was ended during its handshake.
+    """
+
+    __slots__ = ("deadline", "dropped_for", "header", "header_bytes", "sock", "ticket")
+
+    def __init__(self, sock: socket.socket, ticket: Ticket, deadline: float) -> None:
+        self.sock = sock
+        self.ticket = ticket
+        self.deadline = deadline
+        self.header: ProxyHeader | None = None
+        self.header_bytes = 0
+        self.dropped_for: Reason | None = None
+
+    def end_handshake(self, reason: Reason) -> None:
+        """End the connection under the hands of the TLS code, which then fails."""
+        self.dropped_for = reason
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class Listener(AcceptLoop):
+    """Accepts on inherited sockets until `stop`, and begins the handshakes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sockets: list[socket.socket], gate: Gate) -> None:
-        self._loop = loop
-        self._sockets = sockets
+        super().__init__(loop, sockets, self._arrive, gate.make_room)
         self._gate = gate
-        self._waiting: dict[socket.socket, tuple[Client, float]] = {}
-        self._accepting = False
-        self._stopped = False
-
-    @property
-    def is_accepting(self) -> bool:
-        """True between `start` and `stop`."""
-        return self._accepting
-
-    @property
-    def waiting(self) -> int:
-        """Return how many connections have not sent their first byte."""
-        return len(self._waiting)
-
-    def start(self) -> None:
-        """Begin to accept."""
-        self._accepting = True
-        for listening in self._sockets:
-            listening.setblocking(False)
-            self._loop.add_reader(listening.fileno(), self._accept, listening)
-
-    def stop(self) -> None:
-        """Accept no more; what is accepted goes on. The sockets belong to the supervisor and stay open there."""
-        self._accepting = False
-        self._stopped = True
-        self._let_go()
-
-    def replace(self, sockets: list[socket.socket]) -> None:
-        """Accept on `sockets` in place of those before, as soon as accepting begins or if it has begun."""
-        self._let_go()
-        self._sockets = sockets
-        if self._stopped:
-            self._let_go()
-        elif self._accepting:
-            self.start()
-
-    def _let_go(self) -> None:
-        for listening in self._sockets:
-            self._loop.remove_reader(listening.fileno())
-            listening.close()
-        self._sockets = []
+        self._waiting: dict[socket.socket, Arrival] = {}
 
     def expire(self, now: float) -> None:
-        """Drop connections that have not sent their first byte in time."""
-        for sock, (client, deadline) in list(self._waiting.items()):
-            if now >= deadline:
-                self._loop.remove_reader(sock.fileno())
-                self._drop(sock, client, Reason.HANDSHAKE_FAILED)
+        """Drop connections that have not begun their handshake in time."""
+        for arrival in list(self._waiting.values()):
+            if now >= arrival.deadline:
+                reason = Reason.HANDSHAKE_FAILED if arrival.header is None else Reason.BAD_PROXY_HEADER
+                self._drop(arrival, reason)
 
-    def _accept(self, listening: socket.socket) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
-            try:
-                sock, address = listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+    def _arrive(self, sock: socket.socket, address: Any) -> None:
+        ticket = self._gate.enter(make_client(address[0], address[1]), lambda reason: self._drop(arrival, reason))
+        if ticket is None:
+            sock.close()
+            return
+        seconds, has_header = self._gate.handshake()
+        arrival = Arrival(sock, ticket, self._loop.time() + seconds)
+        if has_header:
+            arrival.header = ProxyHeader()
+            if not ticket.is_trusted:
+                self._drop(arrival, Reason.BAD_PROXY_HEADER)
                 return
-            except OSError:  # out of descriptors, or not listening any more: pause instead of spinning (THREATS F24)
-                self._loop.remove_reader(listening.fileno())
-                self._loop.call_later(0.1, self._resume, listening)
-                return
-            client = make_client(address)
-            if not self._gate.admits():
-                sock.close()
-                self._gate.refused(client, Reason.OVERLOADED, 0)
-                continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if not self._look(sock, client):
-                _, seconds = self._gate.tls()
-                self._waiting[sock] = (client, self._loop.time() + seconds)
-                self._loop.add_reader(sock.fileno(), self._look_again, sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._waiting[sock] = arrival
+        self._look(arrival)
+        if sock in self._waiting:
+            self._loop.add_reader(sock.fileno(), self._look, arrival)
 
-    def _resume(self, listening: socket.socket) -> None:
-        if listening in self._sockets:
-            self._loop.add_reader(listening.fileno(), self._accept, listening)
-
-    def _look_again(self, sock: socket.socket) -> None:
-        client, _ = self._waiting[sock]
-        self._loop.remove_reader(sock.fileno())
-        if not self._look(sock, client):
-            self._loop.add_reader(sock.fileno(), self._look_again, sock)
-
-    def _look(self, sock: socket.socket, client: Client) -> bool:
-        """Judge the first byte; False when it has not come yet."""
+    def _look(self, arrival: Arrival) -> None:
+        """Judge the first byte, once the PROXY header is read if there must be one; wait when it has not come."""
         try:
-            first = sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
+            first = arrival.sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
+            if first and arrival.header is not None:
+                first = self._read_header(arrival, arrival.header, first)
         except (BlockingIOError, InterruptedError):
-            return False
+            return
+        except ProtocolError as error:
+            self._drop(arrival, error.reason)
+            return
         except OSError:
             first = b""
-        self._waiting.pop(sock, None)
         if not first:
-            sock.close()
+            self._drop(arrival, None)
         elif first[0] == TLS_HANDSHAKE_RECORD:
-            self._gate.spawn(self._handshake(sock, client))
+            self._let_go_of(arrival)
+            arrival.ticket.end = arrival.end_handshake
+            self._gate.spawn(self._handshake(arrival))
         else:
-            self._answer_plain(sock, client, first)
-        return True
+            self._answer_plain(arrival, first)
 
-    async def _handshake(self, sock: socket.socket, client: Client) -> None:
-        context, seconds = self._gate.tls()
-        protocol = self._gate.connection(client)
+    def _read_header(self, arrival: Arrival, header: ProxyHeader, first: bytes) -> bytes:
+        """Take the PROXY header, of which `first` has come, off the socket; return what has come behind it.
+
+        Raises:
+            ProtocolError: It is no good header.
+            BlockingIOError: Nothing has come behind it, or it is not complete.
+        """
+        proxied = header.feed(first)
+        if proxied is None:
+            arrival.header_bytes += len(arrival.sock.recv(len(first)))
+            raise BlockingIOError
+        arrival.sock.recv(proxied.length - arrival.header_bytes)
+        arrival.header = None
+        if proxied.address is not None:
+            self._gate.identify(arrival.ticket, make_client(proxied.address, proxied.port))
+        return arrival.sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
+
+    async def _handshake(self, arrival: Arrival) -> None:
+        context = self._gate.tls(arrival.ticket)
+        protocol = self._gate.connection(arrival.ticket)
         try:
             await self._loop.connect_accepted_socket(
                 lambda: protocol,
-                sock,
-                ssl=context,
-                ssl_handshake_timeout=seconds,
+                arrival.sock,
+                ssl=cast(ssl.SSLContext, Handshake(context, arrival.sock)),
+                ssl_handshake_timeout=max(arrival.deadline - self._loop.time(), LEAST_HANDSHAKE_SECONDS),
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
-        except (TimeoutError, OSError, EOFError):  # ssl.SSLError is an OSError
-            sock.close()
-            self._gate.refused(client, Reason.HANDSHAKE_FAILED, 0)
+        except (TimeoutError, OSError, EOFError) as error:  # ssl.SSLError is an OSError
+            arrival.sock.close()
+            self._gate.refused(arrival.ticket, arrival.dropped_for or failed_handshake(error), 0)
+        except BaseException:
+            arrival.sock.close()
+            self._gate.refused(arrival.ticket, None, 0)  # a fault of ours: the log says which
+            raise
 
-    def _answer_plain(self, sock: socket.socket, client: Client, first: bytes) -> None:
+    def _answer_plain(self, arrival: Arrival, first: bytes) -> None:
+        sock = arrival.sock
         with contextlib.suppress(OSError):
             sock.recv(_DISCARD_BYTES)  # unread bytes would turn the close into a reset
             sock.send(not_tls(_https_url(sock, first)))
             sock.shutdown(socket.SHUT_WR)
-        self._drop(sock, client, Reason.NOT_TLS, status=400)
+        self._drop(arrival, Reason.NOT_TLS, status=400)
 
-    def _drop(self, sock: socket.socket, client: Client, reason: Reason, status: int = 0) -> None:
-        self._waiting.pop(sock, None)
-        sock.close()
-        self._gate.refused(client, reason, status)
+    def _drop(self, arrival: Arrival, reason: Reason | None, status: int = 0) -> None:
+        self._let_go_of(arrival)
+        arrival.sock.close()
+        self._gate.refused(arrival.ticket, reason, status)
 
-
-def make_client(address: tuple[str, int] | tuple[str, int, int, int]) -> Client:
-    """Return the client at a socket address; an IPv4 address that came over an IPv6 socket is an IPv4 address."""
-    ip = ipaddress.ip_address(address[0].partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    bits = 32 if ip.version == 4 else 64
-    netblock = ipaddress.ip_network((ip, bits), strict=False)
-    return Client(str(ip), address[1], str(netblock))
+    def _let_go_of(self, arrival: Arrival) -> None:
+        self._waiting.pop(arrival.sock, None)
+        self._loop.remove_reader(arrival.sock.fileno())
 
 
 def _https_url(sock: socket.socket, first: bytes) -> str:

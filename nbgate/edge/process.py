@@ -16,6 +16,7 @@ import uvloop
 
 from nbgate.clock import SystemClock
 from nbgate.edge.confine import confine_worker
+from nbgate.edge.tls import keep_names_out_of_the_log
 from nbgate.edge.worker import WorkerCore
 from nbgate.errors import ExitCode, LinkError, StartError
 from nbgate.link.channel import open_link
@@ -36,7 +37,7 @@ from nbgate.terminal import print_error
 class WorkerProcess:
     """Connects a `WorkerCore` with its two links and the process's signals."""
 
-    def __init__(self, control: socket.socket, listening: list[socket.socket]) -> None:
+    def __init__(self, control: socket.socket, listening: list[socket.socket], http_port: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,6 +47,7 @@ class WorkerProcess:
             loop=self._loop,
             clock=SystemClock(),
             listening=listening,
+            http_port=http_port,
             boot=secrets.token_hex(8),
             random_bytes=os.urandom,
             confinement=confinement,
@@ -108,12 +110,13 @@ class WorkerProcess:
         task.add_done_callback(self._tasks.discard)
 
 
-def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
+def run_worker(control_fd: int, listen_fds: tuple[int, ...], http_port: int = 0) -> int:
     """Be a worker until the supervisor says otherwise; return the exit code.
 
     Args:
         control_fd: Our end of the control link.
         listen_fds: Sockets that are bound, and listening once the keeper is ready.
+        http_port: Those of them on which plain HTTP is spoken; 0 for none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches the whole group; the supervisor drains us
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -121,10 +124,11 @@ def run_worker(control_fd: int, listen_fds: tuple[int, ...]) -> int:
     listening = [socket.socket(fileno=fd) for fd in listen_fds]
 
     async def serve() -> int:
-        return await WorkerProcess(control, listening).run()
+        return await WorkerProcess(control, listening, http_port).run()
 
     gc.set_threshold(50_000, 20, 50)  # requests make no cycles; the default looks 70 times as often
     configure_log("info")
+    keep_names_out_of_the_log()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve())

@@ -35,7 +35,7 @@ def record_request(exchange: "Exchange", duration_seconds: float) -> None:
 def request_event(exchange: "Exchange", duration_seconds: float) -> HttpRequest:
     """Return the event of a request and its answer, with the next stamp. Written out: it is made for every request."""
     outbox = exchange.worker.outbox
-    fields, session, client = exchange.head.fields, exchange.session, exchange.connection.client
+    fields, session, client = exchange.head.fields, exchange.session, exchange.client
     timestamp, monotonic_us, number = outbox.stamp()
     return HttpRequest(
         timestamp=timestamp,
@@ -45,7 +45,7 @@ def request_event(exchange: "Exchange", duration_seconds: float) -> HttpRequest:
         outcome="success" if 0 < exchange.status < _BAD_REQUEST else "failure",
         request_id=exchange.request_id,
         client_ip=client.address,
-        client_port=client.port,
+        client_port=client.port or UNSET,
         method=exchange.head.method,
         host=cut(fields.host),
         path=recorded_path(exchange.head.target),
@@ -58,17 +58,18 @@ def request_event(exchange: "Exchange", duration_seconds: float) -> HttpRequest:
         user_agent=UNSET if fields.user_agent is None else cut(fields.user_agent),
         upstream=UNSET if exchange.forward is None else exchange.forward.route.name,
         reason=UNSET if exchange.reason is None else exchange.reason.value,
+        rule=exchange.rule or UNSET,
     )
 
 
 def record_open(exchange: "Exchange") -> None:
     """Record that a websocket was accepted."""
-    head, session, client = exchange.head, exchange.session, exchange.connection.client
+    head, session, client = exchange.head, exchange.session, exchange.client
     exchange.worker.outbox.record(
         WebsocketOpen,
         request_id=exchange.request_id,
         client_ip=client.address,
-        client_port=client.port,
+        client_port=client.port or UNSET,
         host=cut(head.fields.host),
         path=recorded_path(head.target),
         user=session.user if session is not None else UNSET,

@@ -22,6 +22,7 @@ from nbgate.http.head import RequestHead
 from nbgate.http.response import BodyFraming, ResponseHead
 from nbgate.http.target import parse_target
 from nbgate.model.route import RouteKind
+from nbgate.model.rule import Action
 from nbgate.model.session import Session
 from nbgate.pipeline.response import answer_head, judge_answer
 from nbgate.pipeline.verdict import Forward
@@ -39,7 +40,7 @@ MAX_PATHS = 32
 _GET = re.compile(rb'GET (/[!"$-~]*) HTTP/1\.1\r\n')  # the grammar of `nbgate.http.head` and `.target`, for a GET
 
 _OK, _FIRST_ERROR = 200, 400
-_Kind = tuple[str, bool, bool]  # a place's route, whether it has data, whether it is never rewritten
+_Kind = tuple[str, bool, bool, bool]  # a place's route; whether it has data, is never rewritten, is user content
 
 
 class Seen(Struct, frozen=True, gc=False):
@@ -75,6 +76,8 @@ class Repeats:
         "_started",
         "_target",
         "_under_way",
+        "_use",
+        "_waiting",
         "connection",
         "deadline",
         "request_id",
@@ -93,6 +96,8 @@ class Repeats:
         self._block = block
         self._policy = policy
         self._session = session
+        self._use = connection.attach_session(session).requests
+        self._waiting = self._use
         self._seen: dict[_Kind, Seen] = {}
         self._paths: dict[bytes, Seen] = {}
         self._under_way: Seen | None = None
@@ -139,10 +144,13 @@ class Repeats:
             return False
         if worker.sessions.find(session.id) is not session:
             return False
-        upstream = worker.pool.take(seen.forward.route.upstream)
-        if upstream is None:
+        waiting = worker.admission.repeats(self.connection.ticket, self._use, seen.forward.route.name, self._policy)
+        upstream = worker.pool.take(seen.forward.route.upstream) if waiting is not None else None
+        if waiting is None or upstream is None:
             return False
-        self.upstream, self._under_way, self._raw = upstream, seen, raw
+        self._use.n += 1
+        waiting.n += 1
+        self.upstream, self._under_way, self._raw, self._waiting = upstream, seen, raw, waiting
         route = seen.forward.route
         if route.prefix != route.base_url:
             target = upstream_target(route, parse_target(target))
@@ -195,7 +203,7 @@ class Repeats:
         connection.write(
             b"%bX-Request-ID: %b\r\n%b%b%b" % (self._before, self.request_id.encode(), date, self._after, data[end:])
         )
-        self.upstream = self._under_way = None
+        self._leave()
         worker.pool.give_back(upstream)
         outbox = worker.outbox
         timestamp, monotonic_us, number = outbox.stamp()
@@ -252,11 +260,17 @@ class Repeats:
         """Turn into the full exchange, in the same state."""
         seen, upstream = self._under_way, self.upstream
         assert seen is not None and upstream is not None  # noqa: S101, PT018 - this stands in for it only meanwhile
-        self.upstream = self._under_way = None
+        self._leave()
         forward = msgspec.structs.replace(seen.forward, upstream_head=self._upstream_head(seen))
         return self.connection.resume_exchange(
             self._raw, self._policy, self._session, forward, upstream, self.request_id, self._started
         )
+
+    def _leave(self) -> None:
+        """Be under way no more."""
+        self.upstream = self._under_way = None
+        self._use.n -= 1
+        self._waiting.n -= 1
 
     def upstream_lost(self, *, broken: bool) -> None:
         """Take note that the upstream's connection is gone."""
@@ -300,8 +314,10 @@ def learn_from(exchange: "Exchange") -> None:
         or exchange.kind is not RequestKind.API
         or head.method != "GET"
         or head.minor != 1
+        or head.fields.service_worker  # the folder of each path is judged (T23)
         or forward.route.kind is not RouteKind.NOTEBOOK
         or policy.audit_failing_since_unix  # how long that lasts decides each request anew
+        or policy.limits.session_requests_per_second  # so does how many there were before
     ):
         return
     place = policy.places.find(head.target)
@@ -313,9 +329,11 @@ def learn_from(exchange: "Exchange") -> None:
 
 def _is_plain(place: Place) -> bool:
     """Say whether what lies there is forwarded whenever the session, the origin and the upstream are good."""
-    return place.page is None and not (place.is_own or place.channel or place.lacks_slash or place.route is None)
+    if place.page is not None or place.is_own or place.channel or place.lacks_slash or place.route is None:
+        return False
+    return not place.findings or place.finding(Action.DENY, "GET") is None
 
 
 def _kind_of(place: Place) -> _Kind:
     """Return all of a plain place by which a verdict may differ."""
-    return (place.route.name if place.route is not None else "", place.has_data, place.untouched)
+    return (place.route.name if place.route is not None else "", place.has_data, place.untouched, place.user_content)

@@ -1,38 +1,116 @@
-"""Make the listener's TLS context of key material that the keeper has tested.
+"""The listener's TLS context, which notes the name each client asks for (SNI) and refuses names that are not ours.
 
-The worker may read no file of ours: the PEM bytes are loaded from an anonymous memory file (works under Landlock).
-A context is made fresh for each policy; loading a wrong pair into a live one breaks the listener (THREATS fact 11).
+A client whose handshake fails is told why by its alert. What a request may do under the name its connection asked for
+is not decided here.
 """
 
-import os
+import contextlib
+import socket
 import ssl
+import sys
+from collections.abc import Callable
+from typing import Any
 
+from nbgate.http.hosts import name_of
+from nbgate.link.tls_context import server_context
 from nbgate.model.keys import TlsMaterial
+from nbgate.reasons import Reason
 
-ALPN = ["http/1.1"]  # this and the options below: `certs/profiles/intermediate.toml` says why
+
+class ServerSide(ssl.SSLObject):
+    """Our end of one connection: `get_extra_info("ssl_object")` of its transport.
+
+    Attributes:
+        server_name: The name the client asked for, lower case; None where it asked for none.
+        farewell: Sends what OpenSSL has to say about a failure; None once there can be none.
+    """
+
+    server_name: str | None = None
+    farewell: Callable[[], None] | None = None
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake; see `ssl.SSLObject`."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self.farewell is not None:
+                self.farewell()
+            raise
+        self.farewell = None
 
 
-def make_context(material: TlsMaterial) -> ssl.SSLContext:
-    """Return a server context for `material`.
+class Handshake:
+    """One connection's handshake: to the loop it is the context, of which it asks `wrap_bio` and nothing else.
+
+    uvloop, like asyncio, drops what OpenSSL has to say when it fails: the client would see an end without a cause, and
+    nobody the alert `unrecognized_name`. Both take a context by `isinstance`, which asks for `__class__`; a real one
+    for each connection would have to load the key each time.
+    """
+
+    __class__ = ssl.SSLContext  # type: ignore[assignment]
+    __slots__ = ("_context", "_sock")
+
+    def __init__(self, context: ssl.SSLContext, sock: socket.socket) -> None:
+        self._context = context
+        self._sock = sock
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:
+        """Return our end, which sends its alert by itself when the handshake fails."""
+        ours = self._context.wrap_bio(incoming, outgoing, **options)
+        assert isinstance(ours, ServerSide)  # noqa: S101 - `make_context` has set it
+
+        def farewell() -> None:
+            with contextlib.suppress(OSError):  # it is gone, or reads nothing
+                self._sock.send(outgoing.read())
+
+        ours.farewell = farewell
+        return ours
+
+
+def make_context(material: TlsMaterial, hosts: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """Return the context to accept connections with.
+
+    Args:
+        material: Chain, key and profile.
+        hosts: The public names, lower case, with or without a port; a client that asks for another name gets the alert
+            `unrecognized_name`, one that asks for none is served. Empty: any name.
 
     Raises:
         ssl.SSLError: OpenSSL does not take the pair, although the keeper's own test passed.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3 if material.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    if material.ciphers:
-        context.set_ciphers(material.ciphers)
-    context.set_alpn_protocols(ALPN)
-    _load(context, material)
+    context = server_context(material)
+    context.sslobject_class = ServerSide
+    # OpenSSL calls it in every handshake, also where no name is sent and where a session is resumed.
+    context.sni_callback = _note_name(frozenset(name_of(host).strip("[]") for host in hosts))
     return context
 
 
-def _load(context: ssl.SSLContext, material: TlsMaterial) -> None:
-    fd = os.memfd_create("nbgate-tls", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, material.key_pem + b"\n" + material.chain_pem)
-        # An empty password: an encrypted key must fail here, never ask on the terminal.
-        context.load_cert_chain(f"/proc/self/fd/{fd}", password="")
-    finally:
-        os.close(fd)
+def _note_name(names: frozenset[str]) -> Callable[[Any, str | None, ssl.SSLContext], int | None]:
+    def note(ours: Any, name: str | None, _context: ssl.SSLContext) -> int | None:
+        if name is not None:
+            name = name.lower()
+            if names and name not in names:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        ours.server_name = name
+        return None
+
+    return note
+
+
+def failed_handshake(error: BaseException) -> Reason:
+    """Say why a handshake failed: for the name the client asked for, or for any other cause."""
+    is_name = isinstance(error, ssl.SSLError) and getattr(error, "reason", "") == "CALLBACK_FAILED"
+    return Reason.SNI_UNKNOWN if is_name else Reason.HANDSHAKE_FAILED
+
+
+def keep_names_out_of_the_log() -> None:
+    """Print nothing for names that are not ASCII: `ssl` refuses the handshake, and prints a traceback for each."""
+    otherwise = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if not (isinstance(unraisable.exc_value, UnicodeDecodeError) and isinstance(unraisable.object, bytes)):
+            otherwise(unraisable)
+
+    sys.unraisablehook = hook

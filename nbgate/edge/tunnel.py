@@ -1,7 +1,8 @@
 """A websocket through the gateway: data frames pass byte for byte, control frames are read.
 
-Knows frames, not what is said in them. Whatever this inserts stands between two frames; a frame under way may be
-finished for `FINISH_SECONDS`, then the socket is aborted. Server to client nothing is buffered or capped.
+Knows frames, not what is said in them. Whatever this inserts, pings and closes, stands between two frames; a frame
+under way may be finished for `FINISH_SECONDS`, then the socket is aborted. Server to client nothing is buffered or
+capped. It has no timer of its own: the worker's sweep calls `expire`.
 """
 
 import math
@@ -12,19 +13,19 @@ from nbgate.edge.records import record_close
 from nbgate.errors import FrameError
 from nbgate.reasons import Reason
 from nbgate.websocket.close_codes import (
-    MESSAGE_TOO_BIG,
-    PROTOCOL_ERROR,
     SERVICE_RESTART,
     SESSION_ENDED,
     map_upstream_close,
 )
-from nbgate.websocket.frames import Control, Data, FrameTracker, Opcode, Piece, build_close, parse_close
+from nbgate.websocket.frames import Control, Data, FrameTracker, Opcode, Piece, build_close, build_frame, parse_close
+from nbgate.websocket.pulse import Pulse
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
 
 FINISH_SECONDS = 0.5
 ECHO_SECONDS = 1.0
+MARK_BYTES = 8
 NEVER = math.inf
 
 
@@ -33,12 +34,16 @@ class Tunnel:
 
     __slots__ = (
         "_client",
+        "_client_is_full",
+        "_client_pulse",
         "_close_code",
         "_closed_to_client",
         "_closed_to_upstream",
         "_deadline",
         "_down",
+        "_look_at",
         "_loop",
+        "_mark",
         "_pending_close",
         "_reason",
         "_recorded",
@@ -46,6 +51,7 @@ class Tunnel:
         "_up",
         "_upstream",
         "_upstream_deadline",
+        "_upstream_pulse",
         "exchange",
         "session_id",
     )
@@ -56,12 +62,15 @@ class Tunnel:
         self._client = exchange.connection
         self._upstream = exchange.uplink.upstream if exchange.uplink is not None else None
         self._loop = exchange.worker.loop
-        limits = exchange.policy.limits
-        self._up = FrameTracker(
-            from_client=True, max_message_bytes=limits.websocket_message_bytes, extensions=extensions
-        )
-        self._down = FrameTracker(from_client=False, max_message_bytes=None, extensions=extensions)
+        self._up = FrameTracker(from_client=True, extensions=extensions, limits=exchange.policy.frame_limits)
+        self._down = FrameTracker(from_client=False, extensions=extensions)
         self._started = exchange.worker.clock.monotonic()
+        now, limits = self._loop.time(), exchange.policy.limits
+        self._client_pulse = Pulse(now, limits.websocket_ping_seconds, limits.websocket_silence_seconds)
+        self._upstream_pulse = Pulse(now, limits.websocket_ping_seconds, limits.websocket_silence_seconds)
+        self._look_at = self._client_pulse.due
+        self._mark = exchange.worker.random(MARK_BYTES)  # tells the pongs to our pings from the others
+        self._client_is_full = False
         self._close_code = 0
         self._reason: Reason | None = None
         self._pending_close = 0
@@ -74,11 +83,12 @@ class Tunnel:
 
     def client_data(self, data: bytes) -> None:
         """Take bytes of the client."""
+        now = self._client_pulse.heard = self._loop.time()
         if self._pending_close or self._upstream is None:
             self._take_echo(data)
             return
         try:
-            self._pass_up(self._up.feed(data))
+            self._pass_up(self._up.feed(data, now))
         except FrameError as error:
             self._pass_up(self._up.salvaged)
             self.close(error.close_code, error.reason)
@@ -93,13 +103,16 @@ class Tunnel:
                     self.exchange.worker.sessions.was_active(self.session_id)
             elif piece.opcode == Opcode.CLOSE:
                 self._client_closes(piece)
-            else:
+            elif not self._is_ours(piece):
                 self._upstream.write(piece.raw)
 
     def upstream_data(self, data: bytes) -> None:
         """Take bytes of the upstream."""
+        self._upstream_pulse.heard = self._loop.time()
         if self._closed_to_client:
             return
+        if self._pending_close:
+            data = data[: self._down.remaining]  # the frame under way is finished, no other is begun
         try:
             self._pass_down(self._down.feed(data))
         except FrameError as error:
@@ -108,14 +121,19 @@ class Tunnel:
 
     def _pass_down(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
-            if isinstance(piece, Control) and piece.opcode == Opcode.CLOSE:
+            if isinstance(piece, Data):
+                self._client.write(piece.raw)
+            elif piece.opcode == Opcode.CLOSE:
                 self._upstream_closes(piece)
                 return
-            self._client.write(piece.raw)
-            if self._pending_close and self._down.at_boundary:
-                break
+            elif not self._is_ours(piece):
+                self._client.write(piece.raw)
         if self._pending_close and self._down.at_boundary:
             self._send_close()
+
+    def _is_ours(self, piece: Control) -> bool:
+        """Say whether this answers a ping of ours: whoever is behind us did not ask."""
+        return piece.opcode == Opcode.PONG and piece.payload == self._mark
 
     def client_lost(self) -> None:
         """Take note that the client's connection is gone."""
@@ -131,6 +149,8 @@ class Tunnel:
 
     def client_full(self, *, full: bool) -> None:
         """Stop or go on reading from the upstream."""
+        self._client_is_full = full
+        self._nobody_is_late(self._loop.time())
         if self._upstream is not None:
             if full:
                 self._upstream.pause_reading()
@@ -141,6 +161,7 @@ class Tunnel:
         """Take note that the upstream does, or no longer does, fall behind with reading: not for ever."""
         seconds = self.exchange.policy.limits.upstream_answer_seconds if full else NEVER
         self._upstream_deadline = self._loop.time() + seconds
+        self._nobody_is_late(self._loop.time())
 
     def end_session(self, reason: Reason) -> bool:
         """Close with 4401: the session is over. The kernel is not touched. True when the close frame is sent."""
@@ -170,12 +191,44 @@ class Tunnel:
         self._end(reason)
 
     def expire(self, now: float) -> None:
-        """Abort what has not ended in time."""
+        """Abort what has not ended in time, and ask who is silent."""
         if now >= self._deadline:
             self._client.abort()
         elif now >= self._upstream_deadline:
             self._upstream_deadline = NEVER
             self.close(SERVICE_RESTART, Reason.UPSTREAM_TIMEOUT)
+        elif now >= self._look_at and not (self._pending_close or self._closed_to_client or self._closed_to_upstream):
+            if self._client_is_full or self._upstream_deadline != NEVER:
+                self._nobody_is_late(now)
+            self._feel_client(now)
+            self._feel_upstream(now)
+            answered_by = now + self.exchange.policy.limits.websocket_ping_seconds  # then the next ping may be due
+            self._look_at = min(self._client_pulse.due, self._upstream_pulse.due, answered_by)
+
+    def _nobody_is_late(self, now: float) -> None:
+        """While one end is behind the other is not read: what it says, pongs too, waits."""
+        self._client_pulse.heard = self._upstream_pulse.heard = now
+
+    def _feel_client(self, now: float) -> None:
+        pulse = self._client_pulse
+        if now < pulse.due:
+            return
+        if pulse.is_asked:
+            self._end(Reason.WEBSOCKET_SILENT)
+            self._client.abort()
+        elif self._down.at_boundary:
+            self._client.write(build_frame(Opcode.PING, self._mark, mask=None))
+            pulse.asked(now)
+
+    def _feel_upstream(self, now: float) -> None:
+        pulse, upstream = self._upstream_pulse, self._upstream
+        if now < pulse.due or upstream is None:
+            return
+        if pulse.is_asked:
+            self.close(SERVICE_RESTART, Reason.WEBSOCKET_SILENT)
+        elif self._up.at_boundary:
+            upstream.write(build_frame(Opcode.PING, self._mark, mask=self.exchange.worker.random(4)))
+            pulse.asked(now)
 
     def _send_close(self) -> None:
         code, self._close_code = self._pending_close, self._pending_close
@@ -183,6 +236,8 @@ class Tunnel:
         self._closed_to_client = True
         self._deadline = self._loop.time() + ECHO_SECONDS
         self._drop_upstream()
+        if self._up.closed:  # both have said it
+            self._client.finish()
 
     def _let_go_of_upstream(self, code: int) -> None:
         """Tell the upstream; a frame of its own under way is still read when the client is owed the rest."""
@@ -190,8 +245,8 @@ class Tunnel:
             return
         self._closed_to_upstream = True
         if self._up.at_boundary:
-            known = code if code in {PROTOCOL_ERROR, MESSAGE_TOO_BIG} else SERVICE_RESTART
-            self._upstream.write(build_close(known, "", mask=self.exchange.worker.random(4)))
+            known = SERVICE_RESTART if code == SESSION_ENDED else code
+            self._upstream.write(build_close(known, mask=self.exchange.worker.random(4)))
 
     def _drop_upstream(self) -> None:
         upstream, self._upstream = self._upstream, None

@@ -4,11 +4,13 @@ Sends only what the pipeline decided to forward. A request that may have had an 
 gets a body whole, so that a client that is slow with it, a stranger perhaps, holds nothing but its own connection.
 """
 
+import errno
 import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from nbgate.access.paths import RequestKind
+from nbgate.edge.admission import Count
 from nbgate.edge.relay import Relay
 from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 NEVER = math.inf
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_BODY = b"Content-Length: 0\r\n\r\n"
+_OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _SAYS_NO_BODY = frozenset({"PATCH", "POST", "PUT"})  # RFC 9110 section 8.6
 
 
@@ -39,6 +42,7 @@ class Uplink:
     __slots__ = (
         "_body",
         "_own",
+        "_waiting",
         "_whole",
         "exchange",
         "forward",
@@ -53,12 +57,16 @@ class Uplink:
         self.relay: Relay | None = None
         self._own = forward.route.kind is RouteKind.OWN
         self._body: ChunkedBody | LengthBody | None = None
+        self._waiting: Count | None = None
         self._whole = b""
 
     def start(self) -> None:
         """Send the request on a kept connection, or on a new one."""
         exchange = self.exchange
         head = exchange.head
+        if not self._joins_those_who_wait():
+            exchange.refuse(Reason.UPSTREAM_BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+            return
         if exchange.wants_body:
             length = head.fields.content_length
             if self._own and length is not None and length > exchange.policy.limits.own_body_bytes:
@@ -74,6 +82,21 @@ class Uplink:
                 return
         self._find_connection()
 
+    def _joins_those_who_wait(self) -> bool:
+        """Count the request among those that wait for this upstream's answer; False where there are enough."""
+        waiting = self.exchange.worker.admission.waiting(self.forward.route.name)
+        if waiting.n >= self.exchange.policy.limits.upstream_requests:
+            return False
+        waiting.n += 1
+        self._waiting = waiting
+        return True
+
+    def wait_no_longer(self) -> None:
+        """Take note that the answer has begun, or that nobody waits for it any more."""
+        if self._waiting is not None:
+            self._waiting.n -= 1
+            self._waiting = None
+
     # connecting
 
     def _find_connection(self) -> None:
@@ -88,7 +111,7 @@ class Uplink:
 
     def _begin_connecting(self) -> None:
         self.exchange.connection.hold("connecting")
-        self.exchange.worker.spawn(self._connect())
+        self.exchange.worker.spawn(self.exchange.connection.guarded_task(self._connect()))
 
     async def _connect(self) -> None:
         exchange = self.exchange
@@ -100,8 +123,10 @@ class Uplink:
         except ForeignListenerError:
             self._connect_failed(Reason.UPSTREAM_UID_MISMATCH, HTTPStatus.BAD_GATEWAY)
             return
-        except OSError:
-            self._connect_failed(Reason.UPSTREAM_REFUSED, HTTPStatus.SERVICE_UNAVAILABLE)
+        except OSError as error:
+            ours = error.errno in _OUT_OF_DESCRIPTORS
+            reason = Reason.WORKER_FULL if ours else Reason.UPSTREAM_REFUSED
+            self._connect_failed(reason, HTTPStatus.SERVICE_UNAVAILABLE)
             return
         if exchange.is_done:
             upstream.abort()
@@ -113,7 +138,8 @@ class Uplink:
         exchange = self.exchange
         if exchange.is_done:
             return
-        exchange.suspect()
+        if reason is not Reason.WORKER_FULL:
+            exchange.suspect()
         exchange.connection.release("connecting")
         exchange.connection.guarded(exchange.fail, reason, status)
 
@@ -121,6 +147,7 @@ class Uplink:
 
     def adopt(self, upstream: UpstreamConnection) -> None:
         """Wait for the answer on a connection on which the request, which has no body, is sent already."""
+        self._joins_those_who_wait()
         self.upstream = upstream
         upstream.user = self
         self.relay = Relay(self.exchange)
@@ -186,13 +213,13 @@ class Uplink:
             raise ProtocolError(Reason.BODY_TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if finished:
             exchange.wants_body = False
-            exchange.connection.expect_nothing()
+            exchange.connection.patience.stop()
             self._await_answer()
             exchange.connection.buffer = rest
             if rest:
                 exchange.connection.hold("behind")
         else:
-            exchange.connection.expect_body()
+            exchange.connection.expect_body(len(payload))
         if self._own or not exchange.head.fields.chunked:
             return payload
         return encode_chunk(payload) + (LAST_CHUNK if finished else b"")
@@ -204,8 +231,8 @@ class Uplink:
             exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_answer_seconds
 
     def body_late(self) -> None:
-        """End the exchange: the body paused for too long."""
-        self._broken(ProtocolError(Reason.BODY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT))
+        """End the exchange: the body paused for too long, or came too slowly."""
+        self._broken(ProtocolError(self.exchange.connection.patience.reason, HTTPStatus.REQUEST_TIMEOUT))
 
     def _broken(self, error: ProtocolError) -> None:
         """A body that breaks its framing: the upstream must not take what came for the whole."""
@@ -222,6 +249,8 @@ class Uplink:
             self.exchange.tunnel.upstream_data(data)
         elif self.relay is not None and not self.exchange.is_done:
             self.relay.take(data)
+            if self.relay is not None and self.relay.has_begun:
+                self.wait_no_longer()
 
     def upstream_lost(self, *, broken: bool) -> None:
         """Take note that the upstream's connection is gone."""
@@ -258,12 +287,9 @@ class Uplink:
         if exchange.tunnel is not None:
             exchange.tunnel.upstream_full(full=full)
         elif full or not exchange.wants_body:
-            exchange.connection.expect_nothing()
             self._await_answer()
-        else:
-            exchange.connection.expect_body()
-            if self.relay is not None and not self.relay.has_begun:
-                exchange.deadline = NEVER
+        elif self.relay is not None and not self.relay.has_begun:
+            exchange.deadline = NEVER
 
     def client_full(self, *, full: bool) -> None:
         """Stop or go on reading from the upstream."""

@@ -5,6 +5,9 @@ which anything arrives is closed, because what it says belongs to no request (TH
 """
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -79,11 +82,26 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever uses the connection (asyncio's callback)."""
-        self.transport = None
-        if self.user is not None:
-            self.user.upstream_lost(broken=exc is not None)
-        else:
+        transport, self.transport = self.transport, None
+        if self.user is None:
             self._on_idle_lost(self)
+            return
+        if exc is not None and transport is not None:
+            self._hear_out(transport.get_extra_info("socket"), self.user)
+        if self.user is not None:  # it may have all it needs
+            self.user.upstream_lost(broken=exc is not None)
+
+    def _hear_out(self, sock: socket.socket, user: UpstreamUser) -> None:
+        """Read what the upstream said before it stopped listening.
+
+        A server that refuses a long body answers and closes; then it is our write that fails, with the answer unread.
+        The socket is open until this callback ends.
+        """
+        left = self._buffer_bytes
+        with contextlib.suppress(OSError):
+            while left > 0 and self.user is user and (data := os.read(sock.fileno(), left)):
+                left -= len(data)
+                user.upstream_data(data)
 
     def pause_writing(self) -> None:
         """Pass back-pressure on (asyncio's callback)."""

@@ -12,21 +12,26 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 
-from nbgate.audit.events import HttpReject
 from nbgate.clock import Clock
+from nbgate.edge.admission import Admission, End, Ticket
 from nbgate.edge.client_connection import ClientConnection
 from nbgate.edge.context import WorkerContext
 from nbgate.edge.listener import Listener
 from nbgate.edge.outbox import Outbox
+from nbgate.edge.penalties import Penalties
 from nbgate.edge.pool import Pool
+from nbgate.edge.redirects import Redirects
+from nbgate.edge.refusals import Refusals
 from nbgate.edge.sessions import Sessions
 from nbgate.edge.tls import make_context
 from nbgate.errors import LinkError
+from nbgate.guard.overload import TICK_SECONDS
 from nbgate.link.channel import Link
 from nbgate.link.messages import (
     Activity,
     AuditState,
     Message,
+    PenaltiesPut,
     Records,
     RecordsWritten,
     RevokeAck,
@@ -57,6 +62,7 @@ class WorkerCore:
     """A worker without its process: sockets, link and loop are handed to it, so that a test can wire one up.
 
     Args of the constructor:
+        listening: Sockets to accept on; those of port `http_port` speak plain HTTP (0: none does).
         boot: Names this process in audit records: 16 hex digits.
         random_bytes: Returns that many random bytes.
         ready: Called once, when the first snapshot is in force and connections are accepted.
@@ -68,6 +74,7 @@ class WorkerCore:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         listening: list[socket.socket],
+        http_port: int = 0,
         boot: str,
         random_bytes: Callable[[int], bytes],
         confinement: tuple[str, ...],
@@ -82,13 +89,22 @@ class WorkerCore:
         self._ready = ready
         self._link: Link[ToWorker] | None = None
         self._tls: ssl.SSLContext | None = None
-        self._listener = Listener(loop, listening, self)
+        self._tls_of_hops: ssl.SSLContext | None = None
+        self._http_port = http_port
+        self._https_port = 0
+        self._listener = Listener(loop, [], self)
+        self._redirects = Redirects(
+            loop, [], self, policy=lambda: self._require().policy, public_port=lambda: self._https_port
+        )
+        self.listen_on(listening)
         self._outbox = Outbox(loop=loop, clock=clock, boot=boot, send=self._send_records)
         self._sessions = Sessions(loop=loop, table=SessionTable(), ask=self._send)
         self._pool = Pool(loop)
+        self._penalties = Penalties(loop, clock, self._send)
         self._context: WorkerContext | None = None
-        self._told: tuple[int, int, int, bool] | None = None
+        self._told: WorkerStatus | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._swept = loop.time()
 
     # the link to the keeper
 
@@ -122,6 +138,8 @@ class WorkerCore:
             case UpstreamPut(state=state):
                 if self._context is not None:
                     self._context.policy = self._context.policy.with_upstream(state)
+            case PenaltiesPut(penalties=penalties):
+                self._penalties.put(penalties)
             case RecordsWritten(upto=upto):
                 self._outbox.acknowledge(upto)
             case AuditState(failing_since_unix=since):
@@ -142,28 +160,42 @@ class WorkerCore:
             sealing_keys=snapshot.sealing_keys,
             audit_failing_since_unix=snapshot.audit_failing_since_unix,
             banner=snapshot.banner,
+            exposure=snapshot.exposure,
+            rules=snapshot.rules,
         )
-        self._tls = make_context(snapshot.tls)
+        self._tls = make_context(snapshot.tls, policy.exposure.hosts)
+        self._tls_of_hops = make_context(snapshot.tls)  # the name they ask for may be what they call us themselves
         self._sessions.load(snapshot.sessions, self._clock.monotonic())
+        self._penalties.load(snapshot.penalties)
         self._outbox.send_again()
         if self._context is not None:
             self._context.policy = policy
-            self._context.client_heads = ClientHeads(policy.tables)
+            self._context.admission.load(policy)
+            self._context.refusals.load(policy.limits.netblock_refusals_per_minute)
+            self._context.client_heads = ClientHeads(policy.tables, policy.always_headers)
             return
         self._context = WorkerContext(
             loop=self._loop,
             clock=self._clock,
             policy=policy,
-            client_heads=ClientHeads(policy.tables),
+            client_heads=ClientHeads(policy.tables, policy.always_headers),
             outbox=self._outbox,
+            admission=Admission(policy, self._loop.time()),
+            refusals=Refusals(self._outbox, self._clock, policy.limits.netblock_refusals_per_minute),
             sessions=self._sessions,
             pool=self._pool,
+            penalties=self._penalties,
             random=self._random,
             suspect=lambda route: self._send(UpstreamSuspect(route=route)),
             id_prefix=self._boot[:6],
         )
         self._listener.start()
-        self._timers = [self._loop.call_later(SWEEP_SECONDS, self._sweep), self._loop.call_later(0, self._tell)]
+        self._redirects.start()
+        self._timers = [
+            self._loop.call_later(SWEEP_SECONDS, self._sweep),
+            self._loop.call_later(0, self._tell),
+            self._loop.call_later(TICK_SECONDS, self._tick),
+        ]
         self._ready()
 
     def _acknowledge(self, message: SessionsRevoked, closed: int, asked_on: Link[ToWorker] | None) -> None:
@@ -188,32 +220,42 @@ class WorkerCore:
 
     # what the listener asks (`Gate`)
 
-    def admits(self) -> bool:
-        """Say whether one more connection may be held."""
-        context = self._require()
-        held = len(context.connections) + context.pending + self._listener.waiting
-        return held < context.policy.limits.connections
+    def enter(self, client: Client, end: End) -> Ticket | None:
+        """Give a connection its ticket; None, and it is recorded, when there is no place for it."""
+        ticket = self._require().admission.enter(client, end)
+        if ticket is None:
+            self._require().reject(client, Reason.WORKER_FULL, 0, is_stranger=True)
+        return ticket
 
-    def tls(self) -> tuple[ssl.SSLContext, float]:
-        """Return the context now in force and the seconds a handshake may take."""
-        assert self._tls is not None  # noqa: S101 - accepting begins after the first snapshot
-        return self._tls, self._require().policy.limits.tls_handshake_seconds
+    def make_room(self) -> object:
+        """End a connection that can be spared: no more files can be opened."""
+        return self._require().admission.make_room()
 
-    def connection(self, client: Client) -> ClientConnection:
+    def identify(self, ticket: Ticket, client: Client) -> None:
+        """Take note of what the PROXY header says."""
+        self._require().admission.identify(ticket, client)
+
+    def handshake(self) -> tuple[float, bool]:
+        """Return the seconds a handshake may take, and whether a PROXY header comes first."""
+        policy = self._require().policy
+        return policy.limits.tls_handshake_seconds, policy.exposure.proxy_protocol
+
+    def tls(self, ticket: Ticket) -> ssl.SSLContext:
+        """Return the context now in force for this connection."""
+        context = self._tls_of_hops if ticket.is_trusted else self._tls
+        assert context is not None  # noqa: S101 - accepting begins after the first snapshot
+        return context
+
+    def connection(self, ticket: Ticket) -> ClientConnection:
         """Return the protocol for a client whose handshake is about to begin."""
-        return ClientConnection(self._require(), client)
+        return ClientConnection(self._require(), ticket)
 
-    def refused(self, client: Client, reason: Reason, status: int) -> None:
-        """Record a connection that never became one."""
-        self._outbox.record(
-            HttpReject,
-            outcome="failure",
-            client_ip=client.address,
-            client_port=client.port,
-            status=status,
-            reason=reason.value,
-            request_id=self._require().next_request_id(),
-        )
+    def refused(self, ticket: Ticket, reason: Reason | None, status: int) -> None:
+        """Take note that a connection never became one, and record why; None: nobody needs to know."""
+        context = self._require()
+        context.admission.leave(ticket)
+        if reason is not None:
+            context.reject(ticket.client, reason, status, is_stranger=True)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a handshake."""
@@ -221,7 +263,10 @@ class WorkerCore:
 
     def listen_on(self, sockets: list[socket.socket]) -> None:
         """Accept on `sockets` from now on, on none of those before; what is accepted goes on."""
-        self._listener.replace(sockets)
+        https = [sock for sock in sockets if sock.getsockname()[1] != self._http_port]
+        self._https_port = https[0].getsockname()[1] if https else 0
+        self._listener.replace(https)
+        self._redirects.replace([sock for sock in sockets if sock not in https])
 
     # ending
 
@@ -232,6 +277,7 @@ class WorkerCore:
         """
         context = self._context
         self._listener.stop()
+        self._redirects.close()
         if context is None:
             return
         context.draining = True
@@ -246,6 +292,7 @@ class WorkerCore:
         for connection in list(context.connections):
             connection.cut(Reason.DRAINING)
         self._pool.close()
+        context.refusals.sum_up(everything=True)
         self._outbox.flush()
         if self._link is not None:
             await self._outbox.all_written(HAND_OVER_SECONDS)
@@ -256,6 +303,7 @@ class WorkerCore:
         for timer in self._timers:
             timer.cancel()
         self._listener.stop()
+        self._redirects.close()
         if self._link is not None:
             self._link.close()
 
@@ -264,14 +312,21 @@ class WorkerCore:
     def _sweep(self) -> None:
         self._timers[0] = self._loop.call_later(SWEEP_SECONDS, self._sweep)  # first: no fault below may stop the clock
         context = self._require()
-        now = self._loop.time()
+        woken, self._swept = self._swept + SWEEP_SECONDS, self._loop.time()
+        now = min(self._swept, woken)  # after the machine slept: what came meanwhile is read before it is called late
         for connection in list(context.connections):
             connection.guarded(connection.expire, now)
         self._listener.expire(now)
+        self._redirects.expire(now)
         self._pool.expire(now - context.policy.limits.upstream_idle_seconds)
         self._sessions.expire(self._clock.unix())
+        context.refusals.sum_up()
         if context.websockets and audit_grace_is_over(context.policy_now(), self._clock.unix()):
             self._end_websockets(context)
+
+    def _tick(self) -> None:
+        self._timers[2] = self._loop.call_later(TICK_SECONDS, self._tick)
+        self._require().admission.overload.tick(self._loop.time())
 
     def _end_websockets(self, context: WorkerContext) -> None:
         """THREATS 5.6: ten minutes after the audit could be written last nothing goes on unrecorded."""
@@ -284,13 +339,20 @@ class WorkerCore:
         context = self._require()
         if active := self._sessions.take_active():
             self._send(Activity(ids=active))
-        status = (len(context.connections), context.websockets, context.requests, self._listener.is_accepting)
+        admission = context.admission
+        status = WorkerStatus(
+            connections=admission.held,
+            strangers=admission.strangers,
+            places=admission.places,
+            websockets=context.websockets,
+            requests=context.requests,
+            refused=context.refusals.count,
+            lag_seconds=round(admission.overload.lag_seconds, 2),
+            accepting=self._listener.is_accepting,
+        )
         if status != self._told and self._link is not None:
             self._told = status
-            connections, websockets, requests, accepting = status
-            self._send(
-                WorkerStatus(connections=connections, websockets=websockets, requests=requests, accepting=accepting)
-            )
+            self._send(status)
 
     def _require(self) -> WorkerContext:
         assert self._context is not None  # noqa: S101 - set before the first accept

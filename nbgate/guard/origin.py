@@ -10,6 +10,7 @@ document).
 
 | request                        | Origin  | SFS         | Referer | else           | answer         |
 | ------------------------------ | ------- | ----------- | ------- | -------------- | -------------- |
+| preflight                      | not own | any         | any     |                | PREFLIGHT (0)  |
 | not for own pages, no session  | any     | any         | any     |                | None (1)       |
 | any; GET, HEAD: with data      | null    | any         | any     |                | ORIGIN_NULL    |
 | any; GET, HEAD: with data      | foreign | any         | any     |                | CROSS_ORIGIN   |
@@ -26,6 +27,7 @@ document).
 | every other method             | -       | -           | -       | own page, JSON | None (4)       |
 | every other method             | -       | -           | own, -  | else           | ORIGIN_MISSING |
 
+(0) OPTIONS with Access-Control-Request-Method: a browser asks for another site's script. No answer ever grants it.
 (1) It gets no further than the question for a login, and 401 says more than 403.
 (2) A browser cannot be made to lie in Origin; what it says in Sec-Fetch-Site on a handshake differs by browser.
 (3) Old browsers, which would read another site's `<script src>` from us (CVE-2019-9644, CVE-2023-40170).
@@ -55,8 +57,10 @@ def judge_origin(
         own_page: Whether it is for nbgate's own pages.
         has_data: Whether its answer is data, or has an effect, though the method is safe.
 
-    Source: THREATS T08, T18, T19 and "Decided since"; the table above.
+    Source: THREATS T08, T18, T19, T21 and "Decided since"; the table above.
     """
+    if fields.preflight and method == "OPTIONS" and _judge_header(fields.origins, fields.host) is not None:
+        return Reason.PREFLIGHT
     if not (has_session or own_page):
         return None
     safe = method in _SAFE and not websocket

@@ -64,6 +64,9 @@ class Fields(Struct, frozen=True, gc=False):
         content_type: Lower case.
         fetch_site, fetch_mode, fetch_dest: Fetch-Metadata, lower case.
         websocket: The offer, when this block asks for a websocket; any other upgrade is dropped.
+        forwarded_for: What hops say of the client: worth nothing unless they are trusted.
+        preflight: A browser asks whether another site's script may send the request (CORS).
+        service_worker: A browser fetches the script of a service worker.
     """
 
     host: str
@@ -85,6 +88,9 @@ class Fields(Struct, frozen=True, gc=False):
     user_agent: str | None
     content_type: str | None
     websocket: WebsocketOffer | None
+    forwarded_for: str | None = None
+    preflight: bool = False
+    service_worker: bool = False
 
 
 class _Headers:
@@ -163,7 +169,7 @@ def _judge_pairs(pairs: list[tuple[bytes, bytes]], tables: HeaderTables) -> Fiel
     get = values.get
     connection = _read_connection(values.get("connection"))
     if not connection <= _PLAIN_OPTIONS:
-        forward = _without(forward, connection)
+        forward, conditional = _without(forward, connection), _without(conditional, connection)
     length = _read_length(get("content-length"), get("transfer-encoding"))
     return Fields(
         _read_host(get("host")),
@@ -185,6 +191,9 @@ def _judge_pairs(pairs: list[tuple[bytes, bytes]], tables: HeaderTables) -> Fiel
         get("user-agent"),
         _lower(get("content-type")),
         _read_offer(values) if "upgrade" in connection else None,
+        get("x-forwarded-for"),
+        "access-control-request-method" in values,
+        "service-worker" in values or _lower(get("sec-fetch-dest")) == "serviceworker",
     )
 
 

@@ -172,8 +172,7 @@ class ChunkedBody:
                 raise self._bad(Reason.BAD_CHUNK)
         elif self._expect is _Expect.SIZE:
             digits, semicolon, extension = line.partition(b";")
-            bad_size = bool(digits) and _SIZE.fullmatch(digits) is None
-            if bad_size or (semicolon and (not digits or not self._takes_extension(extension))):
+            if _SIZE.fullmatch(digits) is None or (semicolon and not self._takes_extension(extension)):
                 raise self._bad(Reason.BAD_CHUNK)
         elif line and (self._strict or self._trailer_bytes + len(line) > _MAX_TRAILER_BYTES or b"\n" in line):
             raise self._bad(Reason.BAD_TRAILER)

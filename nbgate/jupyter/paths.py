@@ -33,6 +33,14 @@ UNTOUCHED = (
     PathFact(("voila", "static"), "assets"),
 )
 
+# A document here was written by somebody else than the server: its script may not act as the person who opens it (T22).
+USER_CONTENT = (
+    PathFact(("files",), "files as they are"),
+    PathFact(("nbconvert",), "notebooks as pages, with the output of their cells"),
+    PathFact(("public",), "marimo: files beside the notebook"),
+    PathFact(("voila", "files"), "files as they are"),
+)
+
 # Reading these gives data or has an effect: another site must not make a browser do it (T18).
 DATA = (
     PathFact(("api",), "notebooks, files, kernels"),
@@ -52,6 +60,7 @@ def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], .
 
 _UNTOUCHED = _by_first(UNTOUCHED)
 _DATA = _by_first(DATA)
+_USER_CONTENT = _by_first(USER_CONTENT)
 
 
 def is_untouched(rest: tuple[str, ...]) -> bool:
@@ -62,6 +71,11 @@ def is_untouched(rest: tuple[str, ...]) -> bool:
 def has_data(rest: tuple[str, ...]) -> bool:
     """Say whether a safe method on this path still gives data or has an effect."""
     return _lies_below(_DATA, rest)
+
+
+def is_user_content(rest: tuple[str, ...]) -> bool:
+    """Say whether a document here is user content, to be shown in a sandbox."""
+    return _lies_below(_USER_CONTENT, rest)
 
 
 def is_message_channel(rest: tuple[str, ...]) -> bool:

@@ -14,13 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import structs
 
+from nbgate.config.schema import Config
 from nbgate.errors import ExitCode, StartError
-from nbgate.files import make_private_folder, write_private
-from nbgate.keeper.pem import fingerprint, load_material
+from nbgate.files import make_private_folder, read_private, write_private
+from nbgate.keeper.folder import prepare_folder
+from nbgate.keeper.pem import load_material
+from nbgate.keeper.tls_profile import PROFILE
+from nbgate.keeper.trust import is_public
 from nbgate.model.keys import TlsMaterial
-
-__all__ = ["fingerprint", "load_material", "self_signed"]
 
 NAME = "self-signed.pem"
 LIFETIME = timedelta(days=397)  # browsers take no longer ones, even where they are trusted by hand
@@ -29,29 +32,59 @@ _CLOCK_SLACK = timedelta(hours=1)
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
-def self_signed(data_dir: Path, ip: str, *, now: datetime | None = None) -> tuple[TlsMaterial, str]:
-    """Return the kept certificate, made or renewed where needed, and its SHA-256 fingerprint.
+def load_certificate(config: Config, now: datetime | None = None, *, may_have_ended: bool = False) -> TlsMaterial:
+    """Return the certificate to serve with, tested: the operator's, else our own.
+
+    Args:
+        config: Says whose, and with which TLS profile.
+        now: The time by which it is judged; None for the clock's.
+        may_have_ended: One whose time is over is taken too.
+
+    Raises:
+        StartError: Certificate or key cannot be used (78), or our own cannot be made (73, 77).
+    """
+    if config.cert:
+        material = load_material(
+            config.cert, config.key, profile=config.tls_profile, now=now, may_have_ended=may_have_ended
+        )
+        return structs.replace(material, is_public=is_public(material))
+    prepare_folder(Path(config.data_dir))
+    return self_signed(Path(config.data_dir), config.ip, profile=config.tls_profile, now=now)
+
+
+def own_path(data_dir: Path) -> Path:
+    """Return the file of our own certificate."""
+    return data_dir / "tls" / NAME
+
+
+def self_signed(data_dir: Path, ip: str, *, profile: str = PROFILE, now: datetime | None = None) -> TlsMaterial:
+    """Return our own certificate, made or renewed where needed.
 
     It is renewed 30 days before its end, and when it does not name the address that is listened on.
 
     Raises:
-        StartError: It cannot be kept (73), or what lies there cannot be used (78).
+        StartError: It cannot be kept (73), or what lies there is open to others (77) or cannot be used (78).
     """
     moment = now or datetime.now(UTC)
-    path = data_dir / "tls" / NAME
+    path = own_path(data_dir)
     names = _names(ip)
     try:
         make_private_folder(path.parent)
-        if not path.exists() or not _is_good(path, names, moment):
+        if not _is_good(path, names, moment):
             write_private(path, _make_pem(names, moment))
+    except PermissionError as error:
+        raise StartError(
+            f"cannot keep the certificate: {error}",
+            hint="correct its owner and mode, or remove it: a new one is made",
+            exit_code=ExitCode.PERMISSION,
+        ) from error
     except OSError as error:
         raise StartError(
             f"cannot keep the certificate {path}: {(error.strerror or str(error)).lower()}",
             hint="choose another folder with --data-dir, or bring a certificate with --cert",
             exit_code=ExitCode.CANNOT_CREATE,
         ) from error
-    material = load_material(str(path), now=moment)
-    return material, fingerprint(material)
+    return load_material(str(path), profile=profile, now=moment)
 
 
 def _names(ip: str) -> tuple[str, ...]:
@@ -68,11 +101,11 @@ def _hostname() -> str:
 
 
 def _is_good(path: Path, names: tuple[str, ...], now: datetime) -> bool:
-    """False as well for what cannot be read as a certificate: it is ours to replace."""
+    """False as well for what is not there, or cannot be read as a certificate: it is ours to replace."""
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        certificate = x509.load_pem_x509_certificate(read_private(path))
         alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (FileNotFoundError, ValueError, x509.ExtensionNotFound):
         return False
     return certificate.not_valid_after_utc - now > RENEW_BEFORE and {*map(_general_name, names)} <= {*alternative}
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from nbgate.crypto.tokens import KEY_BYTES, new_control_key
 from nbgate.errors import ExitCode, StartError
-from nbgate.files import make_private_folder, open_private, write_private
+from nbgate.files import make_private_folder, open_private, read_private, require_safe_parent, write_private
 
 LOCK: Final = "lock"
 CONTROL_KEY: Final = "control.key"
@@ -28,10 +28,12 @@ def prepare_folder(path: Path) -> None:
     """Make the data folder unless it is there.
 
     Raises:
-        StartError: It cannot be made (73), or belongs to or is open to somebody else (77).
+        StartError: It cannot be made (73), belongs to or is open to somebody else, or somebody else could put another
+            one in its place (77).
     """
     try:
         make_private_folder(path)
+        require_safe_parent(path)
         make_private_folder(path / "keys")
     except PermissionError as error:
         raise StartError(
@@ -108,9 +110,9 @@ def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
     """
     path = folder / "keys" / f"{name}.key"
     try:
-        if not path.exists():
+        if not os.path.lexists(path):
             write_private(path, f"{random_bytes(KEY_BYTES).hex()}\n".encode())
-        key = bytes.fromhex(_read(path))
+        key = bytes.fromhex(read_private(path).decode("ascii"))
     except (OSError, ValueError) as error:
         raise StartError(
             f"the key {path} cannot be read: {error}",
@@ -131,8 +133,3 @@ def write_control_key(folder: Path, random_bytes: RandomBytes) -> str:
     key = new_control_key(random_bytes(KEY_BYTES))
     write_private(folder / CONTROL_KEY, f"{key}\n".encode())
     return key
-
-
-def _read(path: Path) -> str:
-    with os.fdopen(open_private(path, os.O_RDONLY), encoding="ascii") as file:
-        return file.read(4 * KEY_BYTES).strip()

@@ -23,6 +23,7 @@ from nbgate.keeper.ended import record_ended
 from nbgate.keeper.guarded import Change, Upstreams, What
 from nbgate.keeper.login import Login, LoginAttempt, LoginParts
 from nbgate.keeper.mounts import OWN_PREFIX, Mounts
+from nbgate.keeper.penalties import KeeperPenalties
 from nbgate.keeper.sessions import Due, LiveSessions
 from nbgate.keeper.upstreams import Eyes
 from nbgate.keeper.users import AccountParts, Accounts
@@ -30,6 +31,7 @@ from nbgate.keeper.workers import Worker, WorkerLink, Workers
 from nbgate.link.messages import (
     Activity,
     AuditState,
+    Offences,
     Records,
     RecordsWritten,
     RevokeAck,
@@ -43,8 +45,11 @@ from nbgate.link.messages import (
     WorkerHello,
     WorkerStatus,
 )
+from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey, TlsMaterial
+from nbgate.model.penalty import Offence
 from nbgate.model.route import Route, RouteKind, Upstream
+from nbgate.model.rule import Rules
 from nbgate.model.session import Session
 from nbgate.ports import PasswordAuthenticator, State, StoreRunner
 from nbgate.reasons import Reason
@@ -77,6 +82,7 @@ class KeeperParts(Struct, frozen=True, kw_only=True):
     config: Config
     upstreams: Upstreams
     tables: HeaderTables
+    rules: Rules
     material: TlsMaterial
     sealing_keys: tuple[SealingKey, ...]
     form_key: bytes
@@ -91,11 +97,14 @@ class Keeper:
         self._parts = parts
         self._version = 1
         self.config = parts.config
-        self._material = parts.material
+        self.material = parts.material
         self._tables = parts.tables
+        self._rules = parts.rules
         self.form_key = parts.form_key
         self.live = LiveSessions(parts.config.sessions.idle_seconds)
         self.workers = Workers(parts.kill, ack_seconds=parts.ack_seconds)
+        self.penalties = KeeperPenalties(parts.audit, parts.clock, self.workers.broadcast)
+        self.penalties.use(parts.config, parts.rules)
         self.login = Login(
             LoginParts(
                 authenticator=parts.authenticator,
@@ -229,6 +238,8 @@ class Keeper:
                 self.live.touch(message.ids, self._parts.clock.unix())
             case Records():
                 self._take_records(worker, message)
+            case Offences(offences=offences):
+                self._take_offences(worker, offences)
             case UpstreamSuspect():
                 self.mounts.suspect(message.route)
             case _:
@@ -240,7 +251,7 @@ class Keeper:
             worker=worker_id,
             limits=self.config.limits,
             tables=self._tables,
-            tls=self._material,
+            tls=self.material,
             routes=self.routes(),
             upstreams=self.mounts.states(),
             sessions=self.live.all(),
@@ -248,6 +259,14 @@ class Keeper:
             audit_failing_since_unix=self._parts.audit.failing_since_unix,
             version=self._version,
             banner=self.config.banner,
+            rules=self._rules,
+            penalties=self.penalties.refused(),
+            exposure=Exposure(
+                hosts=self.config.hosts,
+                trusted_hops=self.config.trusted_proxies,
+                proxy_protocol=self.config.proxy_protocol,
+                hsts=self.material.is_public if self.config.hsts == "auto" else self.config.hsts,
+            ),
         )
 
     def routes(self) -> tuple[Route, ...]:
@@ -263,14 +282,21 @@ class Keeper:
             ),
         )
 
-    def apply(self, config: Config, material: TlsMaterial, tables: HeaderTables) -> int:
+    def apply(self, config: Config, material: TlsMaterial, tables: HeaderTables, rules: Rules) -> int:
         """Put a configuration into force that was validated before; returns its version."""
         self.config = config
-        self._material = material
+        self.material = material
         self._tables = tables
+        self._rules = rules
+        self.penalties.use(config, rules)
         self.live.idle_seconds = config.sessions.idle_seconds
         self._send_snapshots()
         return self._version
+
+    def use_certificate(self, material: TlsMaterial) -> None:
+        """Put another certificate into force that was tested before; nothing else changes."""
+        self.material = material
+        self._send_snapshots()
 
     def audit_changed(self, failing_since_unix: float) -> None:
         """Tell every worker whether records can be written."""
@@ -300,6 +326,12 @@ class Keeper:
             self.workers.lost(worker)
         else:
             self.workers.send(worker, RecordsWritten(upto=upto))
+
+    def _take_offences(self, worker: Worker, offences: tuple[Offence, ...]) -> None:
+        try:
+            self.penalties.take(offences)
+        except LinkError:
+            self.workers.lost(worker)
 
     def _upstream_changed(self, change: Change) -> None:
         self._parts.audit.append(_event_of(change, self._parts.audit.stamp()))

@@ -15,22 +15,24 @@ from nbgate.config.addresses import parse_upstreams
 from nbgate.config.document import Loaded, Source
 from nbgate.config_file import load_config
 from nbgate.errors import ConfigError, Problem
-from nbgate.keeper.certificates import fingerprint, load_material, self_signed
+from nbgate.keeper.certificates import load_certificate
 from nbgate.keeper.discovery import load_password, load_token
-from nbgate.keeper.folder import prepare_folder
 from nbgate.keeper.guarded import Upstreams
+from nbgate.keeper.pem import fingerprint
 from nbgate.keeper.reload import Fresh
+from nbgate.rules.pack import in_force, shipped_pack
 from nbgate.rules.tables import shipped_tables
 
 EVERYBODY: Final = "*"
 _DECODER: Final = msgspec.json.Decoder(Source)
 
 
-def load_fresh(source_json: str) -> Fresh:
+def load_fresh(source_json: str, *, may_have_ended: bool = False) -> Fresh:
     """Return the configuration as it stands now.
 
     Args:
         source_json: Where it comes from: `Source` as JSON.
+        may_have_ended: A certificate whose time is over is taken too.
 
     Raises:
         ConfigError: Options or rules are wrong; all problems at once.
@@ -42,15 +44,12 @@ def load_fresh(source_json: str) -> Fresh:
         load_token(Path(config.upstream_token_file))
     if config.upstream_password_file:
         load_password(Path(config.upstream_password_file))
-    if config.cert:
-        material = load_material(config.cert, config.key)
-    else:
-        prepare_folder(Path(config.data_dir))
-        material, _ = self_signed(Path(config.data_dir), config.ip)
+    material = load_certificate(config, may_have_ended=may_have_ended)
     return Fresh(
         config=config,
         upstreams=_upstreams(loaded),
         tables=shipped_tables(),
+        rules=in_force(shipped_pack(), disabled=config.disabled_rules, server_proxy_ports=config.server_proxy_ports),
         material=material,
         fingerprint=fingerprint(material),
     )

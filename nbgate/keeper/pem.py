@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from nbgate.errors import ExitCode, StartError
-from nbgate.keeper.tls_profile import load_profile
+from nbgate.files import require_safe_parent
+from nbgate.keeper.tls_profile import PROFILE, load_profile
+from nbgate.link.tls_context import server_context
 from nbgate.model.keys import TlsMaterial
 
 MIN_RSA_BITS = 2048
@@ -33,32 +35,42 @@ _MAKE_ONE = (
 )
 
 
-def load_material(cert: str, key: str = "", *, now: datetime | None = None) -> TlsMaterial:
+def load_material(
+    cert: str,
+    key: str = "",
+    *,
+    profile: str = PROFILE,
+    now: datetime | None = None,
+    may_have_ended: bool = False,
+) -> TlsMaterial:
     """Return the chain and the key, tested.
 
     Args:
         cert: PEM file with the certificate first, then its chain; also with the key unless `key` is given.
         key: PEM file with the key.
+        profile: The TLS profile to use it with.
         now: The time by which the certificate is judged; None for the clock's.
+        may_have_ended: Take one whose time is over too.
 
     Raises:
         StartError: Something is wrong with one of the files (78).
     """
-    chain_pem = _read(Path(cert), "certificate")
+    chain_pem, found = _read(Path(cert), "certificate")
     key_path = Path(key or cert)
-    key_pem = _read(key_path, "key") if key else chain_pem
+    key_pem, found = _read(key_path, "key") if key else (chain_pem, found)
     chain = _load_chain(cert, chain_pem)
     private = _load_key(key_path, key_pem)
-    _require_private(key_path)
+    _require_private(key_path, found)
     _require_match(cert, str(key_path), chain, private)
     _require_strong(cert, chain[0].public_key())
-    _require_in_force(cert, chain[0], now or datetime.now(UTC))
-    profile = load_profile()
+    _require_in_force(cert, chain[0], now or datetime.now(UTC), may_have_ended=may_have_ended)
+    rules = load_profile(profile)
     material = TlsMaterial(
         chain_pem=b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
         key_pem=b"\n".join(_key_blocks(key_pem)) + b"\n",
-        minimum=profile.minimum,
-        ciphers=profile.ciphers,
+        minimum=rules.minimum,
+        ciphers=rules.ciphers,
+        groups=rules.groups,
     )
     try_handshake(material, cert)
     return material
@@ -69,10 +81,10 @@ def fingerprint(material: TlsMaterial) -> str:
     return x509.load_pem_x509_certificate(material.chain_pem).fingerprint(SHA256()).hex(":").upper()
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, what: str) -> tuple[bytes, os.stat_result]:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES)
+            return file.read(MAX_FILE_BYTES), os.fstat(file.fileno())
     except FileNotFoundError:
         raise _error(f"the {what} {path} does not exist", f"give its path with {_FLAGS[what]}") from None
     except OSError as error:
@@ -80,7 +92,6 @@ def _read(path: Path, what: str) -> bytes:
         raise _error(
             f"the {what} {path} cannot be read: {said}", "it must be readable for the user that runs nbgate"
         ) from error
-    return data
 
 
 _FLAGS = {"certificate": "--cert, or leave it away and nbgate makes one itself", "key": "--key"}
@@ -127,9 +138,8 @@ def _load_key(path: Path, pem: bytes) -> PrivateKeyTypes:
     return private
 
 
-def _require_private(path: Path) -> None:
+def _require_private(path: Path, found: os.stat_result) -> None:
     """Others could use the key for ever: its group may read it (Debian's ssl-cert), nobody else anything."""
-    found = path.stat()  # of what a link points to
     if found.st_uid not in {os.geteuid(), 0}:
         raise _error(
             f"the key {path} belongs to another user (uid {found.st_uid})",
@@ -137,12 +147,13 @@ def _require_private(path: Path) -> None:
         )
     if stat.S_IMODE(found.st_mode) & 0o037:
         raise _error(f"the key {path} can be read or changed by other users", f"close it: chmod 600 {path}")
-    folder = path.resolve().parent
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    try:
+        require_safe_parent(path)
+    except PermissionError as error:
         raise _error(
-            f"the key {path} lies in a folder in which everybody may replace it", f"close it: chmod o-w {folder}"
-        )
+            f"the key {path} lies in a folder in which everybody may replace it",
+            f"close it: chmod o-w {path.resolve().parent}",
+        ) from error
 
 
 def _require_match(cert: str, key: str, chain: list[x509.Certificate], private: PrivateKeyTypes) -> None:
@@ -171,8 +182,8 @@ def _require_strong(cert: str, key: PublicKeyTypes) -> None:
         raise _error(f"the key of {cert} has {key.curve.key_size} bits", "use the curve prime256v1")
 
 
-def _require_in_force(cert: str, leaf: x509.Certificate, now: datetime) -> None:
-    if leaf.not_valid_after_utc <= now:
+def _require_in_force(cert: str, leaf: x509.Certificate, now: datetime, *, may_have_ended: bool) -> None:
+    if leaf.not_valid_after_utc <= now and not may_have_ended:
         raise _error(
             f"the certificate {cert} ended on {leaf.not_valid_after_utc:%Y-%m-%d}",
             "renew it, or leave --cert away and nbgate makes one itself",
@@ -198,21 +209,21 @@ def try_handshake(material: TlsMaterial, name: str) -> None:
 
 
 def _shake_hands(material: TlsMaterial) -> None:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.minimum_version = ssl.TLSVersion.TLSv1_3 if material.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
-    if material.ciphers:
-        server.set_ciphers(material.ciphers)
-    descriptor = os.memfd_create("nbgate-tls-test", os.MFD_CLOEXEC)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(material.key_pem + material.chain_pem)
-        file.flush()
-        server.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")  # never ask on the terminal
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE  # whether a client trusts it is the client's to say
+    shake_hands(server_context(material), client)
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = None) -> None:
+    """Let a server and a client that asks for `name` meet in memory.
+
+    Raises:
+        ssl.SSLError: They come to no agreement.
+    """
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
-        client.wrap_bio(to_client, to_server),
+        client.wrap_bio(to_client, to_server, server_hostname=name),
         server.wrap_bio(to_server, to_client, server_side=True),
     ]
     for _ in range(3):  # hello; hello and certificate; finished

@@ -7,7 +7,6 @@ its two sockets stand above this room and are handed in.
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
@@ -24,6 +23,8 @@ from nbgate.audit.events import ConfigLoaded
 from nbgate.clock import SystemClock
 from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError
 from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
+from nbgate.keeper.certificate_watch import CertificateWatch
+from nbgate.keeper.certificates import load_certificate
 from nbgate.keeper.children import Children
 from nbgate.keeper.folder import write_control_key
 from nbgate.keeper.guarded import start_lines
@@ -53,6 +54,7 @@ from nbgate.link.messages import (
 from nbgate.log import configure_log
 from nbgate.model.route import Condition
 from nbgate.reasons import Reason
+from nbgate.secrecy import keep_secrets
 from nbgate.terminal import print_error, say
 
 CONTROL_SOCKET: Final = "control.sock"
@@ -99,19 +101,19 @@ class KeeperProcess:
             control, receives=ToKeeperFromSupervisor, on_message=self._take, on_lost=self._supervisor_lost
         )
 
-    async def run(self, source_json: str, apps: Apps) -> ExitCode:
-        """Serve until told to end; return the exit code.
+    async def run(self, source_json: str, apps: Apps, *, replaces: bool = False) -> ExitCode:
+        """Serve until told to end; return the exit code. The arguments are those of `run_keeper`.
 
         Raises:
             NbgateError: It cannot begin.
         """
         try:
-            return await self._run(partial(load_fresh, source_json), apps)
+            fresh = await asyncio.to_thread(load_fresh, source_json, may_have_ended=replaces)
+            return await self._run(fresh, partial(load_fresh, source_json), apps)
         finally:
             self._control.close()
 
-    async def _run(self, load: Callable[[], Fresh], apps: Apps) -> ExitCode:
-        fresh = await asyncio.to_thread(load)
+    async def _run(self, fresh: Fresh, load: Callable[[], Fresh], apps: Apps) -> ExitCode:
         configure_log(fresh.config.log_level)
         async with opened(fresh, SystemClock(), self._kill) as parts, AsyncExitStack() as stack:
             await _first_look(parts)
@@ -125,7 +127,8 @@ class KeeperProcess:
             if not fresh.config.cert and not parts.replaces:
                 say(f"nbgate: certificate made by nbgate itself, SHA-256 fingerprint {fresh.fingerprint}")
             await self._tell_ready(parts, fresh)
-            return await self._live(parts)
+            await serving_parts.watch.look()
+            return await self._live(parts, serving_parts.watch)
 
     async def _tell_ready(self, parts: Opened, fresh: Fresh) -> None:
         await parts.audit.append_durable(
@@ -139,13 +142,14 @@ class KeeperProcess:
         parts.keeper.accounts.on_added = self._user_added
         self._control.send(KeeperReady(users=len(await parts.keeper.accounts.all())))
 
-    async def _live(self, parts: Opened) -> ExitCode:
+    async def _live(self, parts: Opened, watch: CertificateWatch) -> ExitCode:
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(parts.audit.run()),
                 group.create_task(parts.keeper.mounts.run()),
                 group.create_task(repeat(parts.keeper.sweep, SWEEP_SECONDS)),
                 group.create_task(repeat(parts.keeper.flush_activity, FLUSH_SECONDS)),
+                group.create_task(repeat(watch.look, parts.keeper.config.probe.certificate_seconds)),
             ]
             code = await self._ended
             for loop in loops:
@@ -248,6 +252,9 @@ class _Serving:
         self.children = Children(parts.audit)
         self.board = StatusBoard(parts.keeper, self.children, parts.audit, SystemClock())
         self.reloader = Reloader(parts.keeper, load, parts.audit, fingerprint=fresh.fingerprint, on_loaded=self._loaded)
+        self.watch = CertificateWatch(
+            parts.keeper, load_certificate, parts.audit, SystemClock(), on_taken=self._certificate_taken
+        )
         self.setup = Setup(
             folder=Path(fresh.config.data_dir),
             accounts=parts.keeper.accounts,
@@ -258,6 +265,9 @@ class _Serving:
 
     def _loaded(self, fresh: Fresh) -> None:
         self.board.fingerprint = fresh.fingerprint
+
+    def _certificate_taken(self, fingerprint: str) -> None:
+        self.board.fingerprint = self.reloader.fingerprint = fingerprint
 
 
 async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket, *, is_new: bool) -> None:
@@ -331,23 +341,23 @@ async def _first_look(parts: Opened) -> None:
         say(f"nbgate: {line}")
 
 
-def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
+def run_keeper(control_fd: int, source_json: str, apps: Apps, *, replaces: bool = False) -> int:
     """Be the keeper until the supervisor says otherwise; return the exit code.
 
     Args:
         control_fd: Our end of the control link.
         source_json: Where the configuration comes from.
         apps: What is served on the two private sockets.
+        replaces: The gateway serves already: a certificate that has ended meanwhile is no reason to take it down.
     """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach the whole group; the supervisor says when we end
-    os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds every secret there is
+    keep_secrets()
     configure_log("info")
 
     async def serve() -> int:
         require_c_parser()
-        return await KeeperProcess(socket.socket(fileno=control_fd)).run(source_json, apps)
+        return await KeeperProcess(socket.socket(fileno=control_fd)).run(source_json, apps, replaces=replaces)
 
     try:
         return asyncio.run(serve())
@@ -358,6 +368,8 @@ def run_keeper(control_fd: int, source_json: str, apps: Apps) -> int:
 
 def exit_code_of(error: NbgateError) -> ExitCode:
     """Return what a failed start ends with: state or audit that cannot be trusted need an operator, not a retry."""
+    if isinstance(error, AuditError | StoreError) and isinstance(error.__cause__, PermissionError):
+        return ExitCode.PERMISSION
     if isinstance(error, AuditError) and isinstance(error.__cause__, OSError):
         return ExitCode.CANNOT_CREATE
     if isinstance(error, AuditError | StoreError):

@@ -22,11 +22,13 @@ from nbgate.keeper.audit import AuditLog
 from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.keeper import Keeper
 from nbgate.model.keys import TlsMaterial
+from nbgate.model.rule import Rules
 
 NEEDS_RESTART: Final = (
     "allow_open_upstream",
     "browser",
     "data_dir",
+    "http_port",
     "ip",
     "limits.drain_seconds",
     "log_level",
@@ -48,6 +50,7 @@ class Fresh(Struct, frozen=True, kw_only=True):
     config: Config
     upstreams: Upstreams
     tables: HeaderTables
+    rules: Rules
     material: TlsMaterial
     fingerprint: str
 
@@ -59,7 +62,7 @@ class Reloader:
         keeper: Whose configuration it is.
         load: Reads and tests everything; raises a `NbgateError` that says what is wrong.
         audit: Where it is recorded, whoever asked and however it ended.
-        fingerprint: SHA-256 of the certificate in force now.
+        fingerprint: SHA-256 of the certificate in force now; whoever puts another one into force sets it.
         on_loaded: Called with what is in force now.
     """
 
@@ -75,7 +78,7 @@ class Reloader:
         self._keeper = keeper
         self._load = load
         self._audit = audit
-        self._fingerprint = fingerprint
+        self.fingerprint = fingerprint
         self._on_loaded = on_loaded
         self._one_at_a_time = asyncio.Lock()
 
@@ -93,11 +96,11 @@ class Reloader:
                 raise
             waiting = [name for name in NEEDS_RESTART if _differs(name, self._keeper.config, fresh.config)]
             changed = [*changes(self._keeper.config, fresh.config)]
-            if fresh.fingerprint != self._fingerprint:
-                changed.append(Change("certificate", self._fingerprint, fresh.fingerprint))
+            if fresh.fingerprint != self.fingerprint:
+                changed.append(Change("certificate", self.fingerprint, fresh.fingerprint))
             in_force = _with_older(fresh.config, self._keeper.config, waiting)
-            version = self._keeper.apply(in_force, fresh.material, fresh.tables)
-            self._fingerprint = fresh.fingerprint
+            version = self._keeper.apply(in_force, fresh.material, fresh.tables, fresh.rules)
+            self.fingerprint = fresh.fingerprint
             self._on_loaded(fresh)
             await self._record(f"version {version} in force", actor, sha256_hex=config_sha256(in_force))
             return {"version": version, "needs_restart": waiting, "changed": msgspec.to_builtins(changed)}

@@ -37,6 +37,7 @@ class StatusBoard:
             "policy_version": self._keeper.version,
             "users": len(users),
             "sessions": len(self._keeper.live),
+            "penalties": len(self._keeper.penalties.refused()),
             "processes": self._processes(),
             "discovers": self._keeper.mounts.discovers,
             "upstreams": [_upstream(shown) for shown in self._keeper.mounts.shown()],
@@ -86,8 +87,12 @@ def _worker(number: int, worker: Worker | None) -> dict[str, Any]:
         "confinement": [] if hello is None else list(hello.confinement),
         "accepting": status is not None and status.accepting,
         "connections": 0 if status is None else status.connections,
+        "places": 0 if status is None else status.places,
+        "strangers": 0 if status is None else status.strangers,
         "websockets": 0 if status is None else status.websockets,
         "requests": 0 if status is None else status.requests,
+        "refused": 0 if status is None else status.refused,
+        "lag_seconds": 0.0 if status is None else status.lag_seconds,
     }
 
 

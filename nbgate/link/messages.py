@@ -27,8 +27,11 @@ from msgspec import Struct
 
 from nbgate.config.schema import Limits
 from nbgate.http.headers import HeaderTables
+from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey, TlsMaterial
+from nbgate.model.penalty import Offence, Penalty
 from nbgate.model.route import Route, UpstreamState
+from nbgate.model.rule import Rules
 from nbgate.model.session import Session
 
 MAX_CONTROL_BYTES = 4096
@@ -147,6 +150,9 @@ class Snapshot(Message, frozen=True):
     audit_failing_since_unix: float = 0.0
     version: int = 1
     banner: bool = False
+    exposure: Exposure = Exposure()
+    rules: Rules = Rules()
+    penalties: tuple[Penalty, ...] = ()
 
 
 class SessionPut(Message, frozen=True):
@@ -175,6 +181,12 @@ class UpstreamPut(Message, frozen=True):
     """An upstream's state changed."""
 
     state: UpstreamState
+
+
+class PenaltiesPut(Message, frozen=True):
+    """These netblocks are refused from now on, or for longer than was said."""
+
+    penalties: tuple[Penalty, ...]
 
 
 class RecordsWritten(Message, frozen=True):
@@ -227,6 +239,12 @@ class Records(Message, frozen=True):
     bodies: tuple[bytes, ...]
 
 
+class Offences(Message, frozen=True):
+    """What strangers did that rules penalise (coalesced, at most `nbgate.edge.penalties.MAX_PENDING` of them)."""
+
+    offences: tuple[Offence, ...]
+
+
 class UpstreamSuspect(Message, frozen=True):
     """A connection or an answer of this route's upstream does not fit what you told me; please look again."""
 
@@ -234,16 +252,25 @@ class UpstreamSuspect(Message, frozen=True):
 
 
 class WorkerStatus(Message, frozen=True):
-    """Counters for `nbgate status`, once a second while something changes."""
+    """Counters for `nbgate status`, once a second while something changes.
+
+    Of `places` for connections so many are taken, by strangers so many; `lag_seconds` is how late the loop is.
+    """
 
     connections: int
     websockets: int
     requests: int
     accepting: bool
+    strangers: int = 0
+    places: int = 0
+    refused: int = 0
+    lag_seconds: float = 0.0
 
 
 ToKeeperFromSupervisor = LinkWorker | ChildEvent | Listening | ReloadAsked | DrainAsked
 ToWorkerFromSupervisor = LinkKeeper | ListenHere | DrainAsked
 ToSupervisor = KeeperReady | FirstUser | Reloaded | KillWorker | WorkerReady
-ToWorker = Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | RecordsWritten | AuditState
-ToKeeper = WorkerHello | SessionAsk | RevokeAck | Activity | Records | UpstreamSuspect | WorkerStatus
+ToWorker = (
+    Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | PenaltiesPut | RecordsWritten | AuditState
+)
+ToKeeper = WorkerHello | SessionAsk | RevokeAck | Activity | Records | Offences | UpstreamSuspect | WorkerStatus

@@ -1,6 +1,7 @@
 """The gateway's own answers, as bytes: error pages for people, JSON for programs, fixed ones for strangers.
 
 Pure: values in, a complete HTTP/1.1 response out. Nothing of the request is printed but its id, which is ours.
+`always` are the header lines that every answer over TLS carries (`Policy.always_headers`).
 """
 
 import base64
@@ -38,6 +39,7 @@ _PAGE = (
 )
 _COMMON = (
     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n"
     f"Content-Security-Policy: default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'\r\n"
 )
@@ -45,7 +47,7 @@ _REFRESH_SECONDS = 5
 _COMES_BACK = frozenset({
     Reason.UPSTREAM_CHECKING, Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_LOST, Reason.UPSTREAM_TIMEOUT,
     Reason.KEEPER_UNAVAILABLE, Reason.NO_SERVER, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_TOKEN_UNKNOWN,
-    Reason.UPSTREAM_UID_MISMATCH,
+    Reason.UPSTREAM_UID_MISMATCH, Reason.UPSTREAM_BUSY, Reason.OVERLOADED, Reason.WORKER_FULL,
 })  # fmt: skip
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
@@ -60,35 +62,42 @@ def phrase(status: int) -> str:
         return ""
 
 
-def rejection(status: int) -> bytes:
+def rejection(status: int, always: bytes = b"") -> bytes:
     """Return the fixed answer to bytes that are no request: it repeats not one byte of them (THREATS fact 5)."""
     body = f"{status} {phrase(status)}\n".encode()
-    upgrade = "Sec-WebSocket-Version: 13\r\n" if status == HTTPStatus.UPGRADE_REQUIRED else ""
+    if status == HTTPStatus.UPGRADE_REQUIRED:  # RFC 9110 section 15.5.22, RFC 6455 section 4.4
+        wanted = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        return _closing(status, _COMMON + wanted, body, always, options="close, Upgrade")
     allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" if status == HTTPStatus.METHOD_NOT_ALLOWED else ""
-    return _closing(status, upgrade + allow, body)
+    return _closing(status, _COMMON + allow, body, always)
 
 
-def broken(error_id: str) -> bytes:
+def broken(error_id: str, always: bytes = b"") -> bytes:
     """Return the fixed answer to a request on which our own code failed; the id leads to the log line."""
     body = f"500 Internal Server Error\nerror id {error_id}\n".encode()
-    return _closing(500, f"{_COMMON}X-Request-ID: {error_id}\r\n", body)
+    return _closing(500, f"{_COMMON}X-Request-ID: {error_id}\r\n", body, always)
 
 
 def not_tls(https_url: str) -> bytes:
-    """Return the answer to plain HTTP on the TLS port: people who typed http:// took the server for dead."""
+    """Return the answer to plain HTTP on the TLS port: people who typed http:// took the server for dead.
+
+    It carries no HSTS: browsers believe that over TLS only (RFC 6797 section 8.1).
+    """
     body = f"This port speaks HTTPS only. Open {https_url}\n".encode()
-    return _closing(400, "X-Content-Type-Options: nosniff\r\n", body)
+    return _closing(400, _COMMON, body)
 
 
-def _closing(status: int, lines: str, body: bytes) -> bytes:
+def _closing(status: int, lines: str, body: bytes, always: bytes = b"", options: str = "close") -> bytes:
     """Return a plain text answer with which the connection ends."""
     return (
         f"HTTP/1.1 {status} {phrase(status)}\r\n{lines}Content-Type: {_TEXT}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    ).encode() + body
+        f"Content-Length: {len(body)}\r\nConnection: {options}\r\n"
+    ).encode() + b"%b\r\n%b" % (always, body)
 
 
-def respond(verdict: Respond, kind: RequestKind, *, request_id: str, close: bool, head_only: bool) -> bytes:
+def respond(
+    verdict: Respond, kind: RequestKind, *, request_id: str, close: bool, head_only: bool, always: bytes = b""
+) -> bytes:
     """Return the response for `verdict`, in the form that a request of this `kind` can use.
 
     Args:
@@ -97,6 +106,7 @@ def respond(verdict: Respond, kind: RequestKind, *, request_id: str, close: bool
         request_id: Printed on the page and sent as X-Request-ID; leads to the audit record.
         close: Whether the connection ends with this answer.
         head_only: The request was HEAD.
+        always: Further header lines.
     """
     body, content_type = verdict.body, verdict.content_type
     if not body and verdict.status not in {204, 303, 304, 308}:
@@ -107,22 +117,24 @@ def respond(verdict: Respond, kind: RequestKind, *, request_id: str, close: bool
     typed = f"Content-Type: {content_type}\r\n" if body else ""
     return (
         f"HTTP/1.1 {verdict.status} {phrase(verdict.status)}\r\n{_COMMON}{retry}{lines}{typed}"
-        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n{ending}\r\n"
-    ).encode() + (b"" if head_only else body)
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n{ending}"
+    ).encode() + b"%b\r\n%b" % (always, b"" if head_only else body)
 
 
-def challenge(verdict: Challenge, *, request_id: str, close: bool, head_only: bool) -> bytes:
+def challenge(verdict: Challenge, *, request_id: str, close: bool, head_only: bool, always: bytes = b"") -> bytes:
     """Return the request for a login: never a redirect that a script or a websocket cannot see (FIELD 3.17)."""
     if verdict.kind is ChallengeKind.PAGE:
         answer = Respond(303, verdict.reason, headers=(("Location", verdict.location),))
-        return respond(answer, RequestKind.NAVIGATION, request_id=request_id, close=close, head_only=head_only)
-    answer = Respond(401, verdict.reason)
-    kind = RequestKind.API if verdict.kind is ChallengeKind.API else RequestKind.WEBSOCKET
-    return respond(answer, kind, request_id=request_id, close=close, head_only=head_only)
+        kind = RequestKind.NAVIGATION
+    else:
+        answer = Respond(401, verdict.reason)
+        kind = RequestKind.API if verdict.kind is ChallengeKind.API else RequestKind.WEBSOCKET
+    return respond(answer, kind, request_id=request_id, close=close, head_only=head_only, always=always)
 
 
 def _explained(verdict: Respond, kind: RequestKind, request_id: str) -> tuple[bytes, str]:
     title, text = explain(verdict.reason)
+    text = verdict.says or text
     if kind is RequestKind.NAVIGATION:
         comes_back = verdict.reason in _COMES_BACK
         page = _PAGE.format(

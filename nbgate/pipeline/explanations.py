@@ -43,7 +43,36 @@ _TEXTS = {
         "The request does not say which site it comes from; browsers do. Programs log in first and send JSON.",
     ),
     Reason.ORIGIN_NULL: ("Sent from a sandbox", "A sandboxed page may not change anything here."),
-    Reason.OVERLOADED: ("Too busy", "The gateway is at its limit; try again in a moment."),
+    Reason.NETBLOCK_RATE: (
+        "Too many requests",
+        "Your address sent more requests without a login than the gateway takes; wait a moment, then try again.",
+    ),
+    Reason.OVERLOADED: ("Too busy", "The gateway is behind with its work; try again in a moment."),
+    Reason.PENALTY: (
+        "Refused for a while",
+        (
+            "Requests from this network looked like a scanner's, so nobody there is asked for a login just now. Try "
+            "again when the time of Retry-After is over; who is signed in is not affected."
+        ),
+    ),
+    Reason.RULE: ("Closed here", "A rule of the gateway closes this address."),
+    Reason.SESSION_RATE: ("Too many requests", "Your session sends requests faster than it may; wait a moment."),
+    Reason.SESSION_REQUESTS: (
+        "Too many requests at once",
+        "Your session has as many requests under way as it may; wait until some of them are answered.",
+    ),
+    Reason.SESSION_WEBSOCKETS: (
+        "Too many open connections",
+        "Your session has as many notebooks, consoles and terminals open as it may; close some of them.",
+    ),
+    Reason.PREFLIGHT: (
+        "Another site asks",
+        "A script of another site asks whether it may send a request here: it may not, whatever the server would say.",
+    ),
+    Reason.SERVICE_WORKER: (
+        "No service worker here",
+        "A service worker in this folder would rule other pages of this host, or show files without their sandbox.",
+    ),
     Reason.SESSION_ENDED: ("Signed out", "Your session has ended; log in again."),
     Reason.SESSION_EXPIRED: ("Signed out", "Your session has reached its age limit; log in again."),
     Reason.SESSION_IDLE: ("Signed out", "Your session was idle for too long; log in again."),
@@ -54,6 +83,10 @@ _TEXTS = {
     Reason.UPSTREAM_BAD_RESPONSE: (
         "The notebook server answered nonsense",
         "What it sent is not HTTP as the gateway accepts it, so nothing was passed on.",
+    ),
+    Reason.UPSTREAM_BUSY: (
+        "The notebook server has enough to do",
+        "As many requests as may wait for it are waiting already. This page reloads by itself.",
     ),
     Reason.UPSTREAM_CHECKING: (
         "Looking for the notebook server",
@@ -93,6 +126,7 @@ _TEXTS = {
             "meant, name the user with --upstream-user."
         ),
     ),
+    Reason.WORKER_FULL: ("Too busy", "The gateway cannot open more connections just now; try again in a moment."),
 }
 
 

@@ -4,6 +4,8 @@ Pure: who is asking, the session found for the cookie, and the time are argument
 `nbgate.edge` performs the verdict. The shape of the request (framing, sizes, target form) was judged by the parser.
 """
 
+import math
+
 from msgspec import Struct
 
 from nbgate.access.paths import Page, RequestKind, judge_login
@@ -11,6 +13,7 @@ from nbgate.guard.origin import judge_document, judge_origin
 from nbgate.http.head import RequestHead
 from nbgate.model.client import Client
 from nbgate.model.route import Condition, Route, UpstreamState
+from nbgate.model.rule import Action, Rule
 from nbgate.model.session import Session
 from nbgate.pipeline.fixed import fixed_answer
 from nbgate.pipeline.upstream_heads import ConnectionHeads
@@ -22,17 +25,21 @@ from nbgate.routing.table import slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OWN_DOCUMENTS = frozenset({"/_nbgate/login", "/_nbgate/logout", "/_nbgate/servers"})
 OWN_SOCKETS = frozenset({"/_nbgate/diagnose/socket"})
+OTHER_SITES = frozenset({"cross-site", "same-site"})
 AUDIT_GRACE_SECONDS = 600.0
 
 
 class Asker(Struct, frozen=True, gc=False):
-    """Who is asking: the connection's client, the live session if there is one, and why there is none."""
+    """Who is asking: the connection's client, the live session if there is one, and why there is none.
+
+    `refused_seconds`: for how long the client's netblock is refused everything that has no live session.
+    """
 
     client: Client
     session: Session | None
     no_session: Reason = Reason.LOGIN_REQUIRED
+    refused_seconds: float = 0.0
 
 
 def decide(
@@ -55,11 +62,13 @@ def decide(
         request_id: Goes into the upstream's log and ours.
         now: Seconds since the epoch.
     """
+    session, no_session = _live(asker, now)
+    if session is None and asker.refused_seconds > 0:
+        return Respond(429, Reason.PENALTY, headers=(("Retry-After", str(math.ceil(asker.refused_seconds))),))
     place = policy.places.find(head.target)
     page, route = place.page, place.route
     if page is not None and (fixed := fixed_answer(page, head.method)) is not None:
         return fixed
-    session, no_session = _live(asker, now)
     refused = judge_origin(
         method=head.method,
         websocket=kind is RequestKind.WEBSOCKET,
@@ -70,8 +79,12 @@ def decide(
     )
     if refused is not None:
         return Respond(403, refused)
+    if place.findings and (closed := place.finding(Action.DENY, head.method)) is not None:
+        return Respond(403, Reason.RULE, says=closed.says, hint=f"rule {closed.id}", rule=closed.id)
     if judge_login(page, has_session=session is not None) is not None:
-        return _ask_for_login(head, kind, no_session)
+        return _ask_for_login(head, kind, no_session, _judge_stranger(head, place))
+    if head.fields.service_worker and not place.may_be_worker:
+        return Respond(403, Reason.SERVICE_WORKER)
     if route is None:
         return _nowhere(head, policy)
     if policy.audit_failing_since_unix and (stopped := _audit_stance(head, kind, policy, now)) is not None:
@@ -80,7 +93,8 @@ def decide(
     if place.is_own:
         if kind is RequestKind.WEBSOCKET and head.target.path not in OWN_SOCKETS:
             return Respond(404, Reason.NO_ROUTE)
-        if (unseen := _judge_own_page(head, page)) is not None:
+        reads = place.is_document and head.method in SAFE_METHODS  # a script may act here, and log its person out
+        if reads and (unseen := judge_document(head.fields)) is not None:
             return Respond(403, unseen)
         target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
         return _forward(request, policy.own_route, policy.own_state, target, place)
@@ -113,12 +127,6 @@ def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
     return (asker.session, Reason.LOGIN_REQUIRED) if reason is None else (None, reason)
 
 
-def _judge_own_page(head: RequestHead, page: Page | None) -> Reason | None:
-    """A script of an upstream's page may act here, but not read a page with a form token (T22)."""
-    is_document = page is Page.MOUNT_LOGOUT or head.target.path in OWN_DOCUMENTS
-    return judge_document(head.fields) if is_document and head.method in SAFE_METHODS else None
-
-
 def _nowhere(head: RequestHead, policy: Policy) -> Verdict:
     """Where no server is mounted at `/`, `/` leads to the one there is, or to the page that lists them."""
     if not policy.front:
@@ -130,10 +138,21 @@ def _see_other(location: str) -> Respond:
     return Respond(303, Reason.REDIRECT, headers=(("Location", location),))
 
 
-def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason) -> Verdict:
+def _judge_stranger(head: RequestHead, place: Place) -> Rule | None:
+    """Return the rule by which this costs a penalty, unless another site's page made a browser ask for it.
+
+    Else any page could have its visitors refused. A scanner that sends such a header is only spared what it costs.
+    """
+    if not place.findings or head.fields.fetch_site in OTHER_SITES:
+        return None
+    return place.finding(Action.PENALISE, head.method)
+
+
+def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason, penalised_by: Rule | None) -> Verdict:
     if kind is RequestKind.NAVIGATION:
-        return Challenge(ChallengeKind.PAGE, reason, location=login_location(head))
-    return Challenge(ChallengeKind.API if kind is RequestKind.API else ChallengeKind.WEBSOCKET, reason)
+        return Challenge(ChallengeKind.PAGE, reason, location=login_location(head), penalised_by=penalised_by)
+    how = ChallengeKind.API if kind is RequestKind.API else ChallengeKind.WEBSOCKET
+    return Challenge(how, reason, penalised_by=penalised_by)
 
 
 def _audit_stance(head: RequestHead, kind: RequestKind, policy: Policy, now: float) -> Verdict | None:
@@ -186,7 +205,7 @@ def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes
         navigation=request.kind is RequestKind.NAVIGATION,
         request_id=request.request_id,
     )
-    return Forward(route, state, data, place.channel, place.untouched, banner)
+    return Forward(route, state, data, place.channel, place.untouched, banner, place.user_content)
 
 
 def login_location(head: RequestHead) -> str:

@@ -152,6 +152,7 @@ def _build(
         route=forward.route,
         public_origin=f"https://{request.fields.host}",
         rewritten=rewritten,
+        user_content=forward.user_content,
         set_cookies=cookies,
         request_id=request_id,
     )

@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from nbgate.model.route import Route, UpstreamState
+from nbgate.model.rule import Rule
 from nbgate.reasons import Reason
 
 
@@ -15,6 +16,7 @@ class Forward(Struct, frozen=True, gc=False):
         upstream_head: The complete head but for its framing lines and the empty line.
         channel: A kernel or terminal websocket: no extensions, so that frames can be read.
         untouched: What lies there is user content or an asset: no page of the server, not to be rewritten.
+        user_content: A document in the answer gets a sandbox.
         banner: Somebody goes to a page of the server: if it is one, our script is added to it.
     """
 
@@ -24,10 +26,16 @@ class Forward(Struct, frozen=True, gc=False):
     channel: bool
     untouched: bool
     banner: bool = False
+    user_content: bool = False
 
 
 class Respond(Struct, frozen=True, gc=False):
-    """Answer here and now."""
+    """Answer here and now.
+
+    Attributes:
+        says: The sentence that explains it, where the one of the reason says too little.
+        rule: The id of the rule that decided it.
+    """
 
     status: int
     reason: Reason
@@ -36,6 +44,8 @@ class Respond(Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, str], ...] = ()
     close: bool = False
     hint: str = ""
+    says: str = ""
+    rule: str = ""
 
 
 class ChallengeKind(StrEnum):
@@ -47,11 +57,12 @@ class ChallengeKind(StrEnum):
 
 
 class Challenge(Struct, frozen=True, gc=False):
-    """Ask for a login."""
+    """Ask for a login; `penalised_by` is the rule by which a stranger's request costs a penalty."""
 
     kind: ChallengeKind
     reason: Reason
     location: str = ""
+    penalised_by: Rule | None = None
 
 
 Verdict = Forward | Respond | Challenge

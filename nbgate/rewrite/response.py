@@ -10,6 +10,7 @@ from nbgate.http.headers import HeaderTables
 from nbgate.http.response import ResponseHead
 from nbgate.model.route import Route
 from nbgate.rewrite.location import map_link, map_location
+from nbgate.rewrite.sandbox import sandbox_line
 
 MAX_KNOWN_NAMES = 512
 MAX_BUILT = 256
@@ -32,7 +33,7 @@ _OF_THE_OLD_BODY = frozenset(
     }
 )
 _ADDRESSES = frozenset({"content-location", "location", "sourcemap", "x-sourcemap"})
-_OURS = frozenset({"set-cookie", "x-request-id"})
+_OURS = frozenset({"set-cookie", "x-content-type-options", "x-request-id"})
 
 _NO_BODY = frozenset({101, 204, 304})
 _PARTIAL = 206
@@ -54,7 +55,6 @@ class _Line(Enum):
     ADDRESS = auto()
     LINK = auto()
     OLD_BODY = auto()
-    NOSNIFF = auto()
 
 
 _KEEP = _Line.KEEP  # looked up for every line of every answer
@@ -67,10 +67,11 @@ class ClientHeads:
     reader gives the same object for the same bytes.
     """
 
-    def __init__(self, tables: HeaderTables) -> None:
+    def __init__(self, tables: HeaderTables, always: bytes = b"") -> None:
         self._tables = tables
+        self._always = always
         self._known: dict[str, _Line] = {}
-        self._built: dict[tuple[int, str, str, bool], tuple[ResponseHead, bytes]] = {}
+        self._built: dict[tuple[int, str, str, bool, bool], tuple[ResponseHead, bytes]] = {}
 
     def build(
         self,
@@ -81,6 +82,7 @@ class ClientHeads:
         rewritten: bool,
         set_cookies: bytes,
         request_id: str,
+        user_content: bool = False,
     ) -> bytes:
         """Return status line and header lines for the client, without framing lines and without the last CRLF.
 
@@ -91,11 +93,13 @@ class ClientHeads:
             rewritten: Whether the body is rewritten on its way.
             set_cookies: Finished Set-Cookie lines; the upstream's own are never copied.
             request_id: Of the request; printable ASCII.
+            user_content: A document is shown in a sandbox, unless the server does that itself.
         """
-        key = (id(response), route.name, public_origin, rewritten)
+        key = (id(response), route.name, public_origin, rewritten, user_content)
         built = self._built.get(key)
         if built is None or built[0] is not response:
-            built = (response, self._lines(response, route, public_origin, rewritten=rewritten))
+            lines = self._lines(response, route, public_origin, rewritten=rewritten)
+            built = (response, lines + (sandbox_line(response) if user_content else b""))
             if not response.set_cookies:  # such a head comes once
                 if len(self._built) >= MAX_BUILT:
                     self._built.clear()
@@ -105,13 +109,9 @@ class ClientHeads:
     def _lines(self, response: ResponseHead, route: Route, public_origin: str, *, rewritten: bool) -> bytes:
         lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.phrase.encode("latin-1"))]
         known = self._known
-        sniffs = response.status != _SWITCHING
         for name, line, value in response.lines:
             what = known.get(name) or self._learn(name)
             if what is _KEEP:
-                lines.append(line)
-            elif what is _Line.NOSNIFF:
-                sniffs = False
                 lines.append(line)
             elif what is _Line.OLD_BODY:
                 if not rewritten:
@@ -120,10 +120,11 @@ class ClientHeads:
                 lines.append(_mapped(what, line, value, route, public_origin))
         if rewritten:
             lines.append(b"Cache-Control: no-store\r\n")
-        if sniffs:
-            lines.append(b"X-Content-Type-Options: nosniff\r\n")
         if response.status == _SWITCHING:
             lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        else:
+            lines.append(b"X-Content-Type-Options: nosniff\r\n")
+        lines.append(self._always)
         return b"".join(lines)
 
     def _learn(self, name: str) -> _Line:
@@ -170,8 +171,6 @@ def _judge_line(name: str, tables: HeaderTables) -> _Line:
         return _Line.ADDRESS
     if name == "link":
         return _Line.LINK
-    if name == "x-content-type-options":
-        return _Line.NOSNIFF
     return _Line.OLD_BODY if name in _OF_THE_OLD_BODY else _Line.KEEP
 
 

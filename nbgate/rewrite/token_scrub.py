@@ -7,7 +7,7 @@ Neither knows HTML or HTTP.
 import html
 import json
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 MIN_GUARDED_CHARS = 8
 MIN_GUARDED_LETTERS = 20
@@ -85,10 +85,11 @@ def is_guarded(token: str) -> bool:
 
 
 def names_token(head: bytes, token: str) -> bool:
-    """Say whether the head of an answer holds `token`, as it is or as an address spells it."""
+    """Say whether the head of an answer holds `token`, as it is or in any way in which an address may spell it."""
     if not token or not is_guarded(token):
         return False
-    return token.encode() in head or (not token.isalnum() and quote(token, safe="").encode() in head)
+    secret = token.encode()
+    return secret in head or (b"%" in head and secret in unquote_to_bytes(head))
 
 
 def _spellings(token: str) -> tuple[bytes, ...]:

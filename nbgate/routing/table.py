@@ -41,6 +41,11 @@ class RouteTable:
                 return route
         return None
 
+    def has_others_below(self, route: Route, folder: tuple[str, ...]) -> bool:
+        """Say whether the prefix of another route than `route` lies at or below `folder`."""
+        depth = len(folder)
+        return any(other is not route and prefix[:depth] == folder for prefix, other in self._by_prefix.items())
+
 
 def prefix_segments(route: Route) -> tuple[str, ...]:
     """Return the segments of the route's prefix: `/user/ada/` is `("user", "ada")`, `/` is `()`."""

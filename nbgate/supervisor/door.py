@@ -13,14 +13,14 @@ from nbgate.supervisor import sockets as listening
 class Door:
     """The listening sockets of `ip`, bound by the caller, and in their place those of loopback while nobody can log in.
 
-    `sockets` are those in force: what a worker is to accept on.
+    They may be of several ports, that of HTTPS first. `sockets` are those in force: what a worker is to accept on.
     """
 
     def __init__(self, ip: str, wide: list[socket.socket]) -> None:
         self._ip = ip
         self._wide = wide
         self._narrow: list[socket.socket] = []
-        self._port: int = wide[0].getsockname()[1]
+        self._ports: tuple[int, ...] = tuple(dict.fromkeys(sock.getsockname()[1] for sock in wide))
         self.sockets = wide
         self.is_open = False
         self.is_narrow = False
@@ -34,7 +34,9 @@ class Door:
         self.is_narrow = not (has_user or listening.is_loopback(self._ip))
         if self.is_narrow:
             listening.share(self._wide)
-            self._narrow = self.sockets = listening.bind_sockets(listening.loopback_of(self._ip), self._port)
+            for port in self._ports:
+                self._narrow += listening.bind_sockets(listening.loopback_of(self._ip), port)
+            self.sockets = self._narrow
         listening.listen(self.sockets)
         if self.is_narrow:
             listening.reserve(self._wide)
@@ -69,7 +71,7 @@ class Door:
 
     def urls(self, hostname: str) -> tuple[str, ...]:
         """Return what to type into a browser, the one that works on this machine last."""
-        return listening.urls("localhost" if self.is_narrow else self._ip, self._port, hostname)
+        return listening.urls("localhost" if self.is_narrow else self._ip, self._ports[0], hostname)
 
     def stop(self) -> None:
         """Let nobody in any more: a client is refused at once, and does not wait for a gateway that is ending."""

@@ -30,6 +30,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         environ: The children's environment.
         workers: How many.
         ip: The address to listen on, as given.
+        http_port: Those of the sockets on which plain HTTP is spoken; 0 for none.
         drain_seconds: How long running requests may take after the first SIGTERM.
     """
 
@@ -38,6 +39,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     environ: dict[str, str]
     workers: int
     ip: str
+    http_port: int = 0
     drain_seconds: float
 
 
@@ -100,12 +102,12 @@ class Family:
             self._link(slot)
 
     def _command(self, slot: Slot) -> tuple[str, ...]:
-        own = (
-            ("--source", self._plan.source_json)
-            if slot.role is Role.KEEPER
-            else ("--listen-fds", ",".join(map(str, self._listen_fds)), "--id", str(slot.worker))
-        )
-        return (*self._plan.program, slot.role.value, "--control-fd", CONTROL, *own)
+        start = (*self._plan.program, slot.role.value, "--control-fd", CONTROL)
+        if slot.role is Role.KEEPER:
+            again = ("--replaces",) if slot.was_ever_ready else ()
+            return (*start, "--source", self._plan.source_json, *again)
+        fds, http_port = ",".join(map(str, self._listen_fds)), str(self._plan.http_port)
+        return (*start, "--listen-fds", fds, "--http-port", http_port, "--id", str(slot.worker))
 
     def _descriptors(self, slot: Slot) -> tuple[int, ...]:
         return self._listen_fds if slot.role is Role.WORKER else ()

@@ -250,6 +250,8 @@ class Supervisor:
         urls = self._urls()
         for url in urls:
             self._say(f"nbgate: listening on {url}")
+        if self._plan.http_port:
+            self._say(f"nbgate: plain HTTP on port {self._plan.http_port} is sent on to HTTPS")
         if self.door.is_narrow:
             self._say(f"nbgate: not on {self._plan.ip}, before there is a user")
         self.family.tell_keeper(Listening(urls=urls))

@@ -13,13 +13,17 @@ from nbgate.errors import ExitCode, StartError
 
 BACKLOG = 1024
 HTTPS_PORT = 443
+_EXAMPLES = {"--port": 8443, "--http-port": 8080}
+_TRIES = 16  # where the system chooses the port
 _ALL = ("::", "0.0.0.0")
 _LOCALHOST = ("127.0.0.1", "::1")
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _UNPRIVILEGED_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
-def bind_sockets(ip: str, port: int, *, mistyped: ExitCode = ExitCode.USAGE) -> list[socket.socket]:
+def bind_sockets(
+    ip: str, port: int, *, mistyped: ExitCode = ExitCode.USAGE, flag: str = "--port"
+) -> list[socket.socket]:
     """Return bound sockets, non-blocking, not yet listening; all on one port, which the system chooses where it is 0.
 
     `*` and `localhost` mean IPv4 and IPv6, each on its own socket, so that no client gets an IPv4-mapped address; a
@@ -29,11 +33,23 @@ def bind_sockets(ip: str, port: int, *, mistyped: ExitCode = ExitCode.USAGE) -> 
         ip: An IP address, `localhost` or `*`; already checked.
         port: 0 to 65535.
         mistyped: The exit code where `ip` is no address of this machine.
+        flag: What sets the port.
 
     Raises:
         StartError: Occupied port (75), privileged port (77), an address that is not of this machine (`mistyped`).
     """
     addresses = {"*": _ALL, "localhost": _LOCALHOST}.get(ip, (ip,))
+    for tries_left in reversed(range(1 if port else _TRIES)):
+        try:
+            return _bind_all(addresses, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not tries_left:
+                raise _start_error(error, ip, port, mistyped, flag) from error
+    raise AssertionError("the last try returns or raises")
+
+
+def _bind_all(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
+    """The port that the system chose for the first address may be taken at the second: that is EADDRINUSE too."""
     sockets: list[socket.socket] = []
     failure: OSError | None = None
     try:
@@ -46,9 +62,9 @@ def bind_sockets(ip: str, port: int, *, mistyped: ExitCode = ExitCode.USAGE) -> 
                 failure = error
         if failure is not None and not sockets:
             raise failure
-    except OSError as error:
+    except OSError:
         close_all(sockets)
-        raise _start_error(error, ip, port, mistyped) from error
+        raise
     return sockets
 
 
@@ -96,7 +112,7 @@ def listen(sockets: list[socket.socket]) -> None:
             sock.listen(BACKLOG)
         except OSError as error:
             address, port, *_ = sock.getsockname()
-            raise _start_error(error, address, port, ExitCode.USAGE) from error
+            raise _start_error(error, address, port, ExitCode.USAGE, "--port") from error
 
 
 def stop(sockets: list[socket.socket]) -> None:
@@ -140,17 +156,17 @@ def urls(ip: str, port: int, hostname: str) -> tuple[str, ...]:
     return tuple(f"https://{f'[{host}]' if ':' in host else host}{suffix}/" for host in hosts.get(ip, (ip,)))
 
 
-def _start_error(error: OSError, ip: str, port: int, mistyped: ExitCode) -> StartError:
+def _start_error(error: OSError, ip: str, port: int, mistyped: ExitCode, flag: str) -> StartError:
     if error.errno == errno.EADDRINUSE:
         return StartError(
             f"port {port} on {ip} is already in use",
-            hint=f"see who has it with `ss -ltnp 'sport = :{port}'`, or take another with --port",
+            hint=f"see who has it with `ss -ltnp 'sport = :{port}'`, or take another with {flag}",
             exit_code=ExitCode.TRY_AGAIN,
         )
     if error.errno in {errno.EACCES, errno.EPERM}:
         return StartError(
             f"port {port} needs privileges that this user does not have",
-            hint=f"take one from {_first_unprivileged()} on with --port, for example --port 8443",
+            hint=f"take one from {_first_unprivileged()} on with {flag}, for example {flag} {_EXAMPLES[flag]}",
             exit_code=ExitCode.PERMISSION,
         )
     return StartError(

@@ -73,10 +73,10 @@ class Recorder:
 
 
 @contextmanager
-def running_chromium() -> Iterator[Browser]:
-    """Run a headless Chromium; end it at the end."""
+def running_chromium(*flags: str) -> Iterator[Browser]:
+    """Run a headless Chromium, with `flags` beside its usual ones; end it at the end."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:

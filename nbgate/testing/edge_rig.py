@@ -36,9 +36,11 @@ from nbgate.link.messages import (
     ToWorker,
     WorkerHello,
 )
+from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
 from nbgate.model.session import Session
+from nbgate.rules.pack import in_force, shipped_pack
 from nbgate.rules.tables import shipped_tables
 from nbgate.testing.raw_client import RawClient
 from nbgate.testing.wait import wait_until
@@ -66,6 +68,8 @@ class EdgeRig:
         condition: Condition = Condition.GUARDED,
         prefix: str = "/",
         own_socket: str = "/nonexistent/pages.sock",
+        server_proxy_ports: tuple[int, ...] = (),
+        exposure: Exposure = Exposure(),
     ) -> None:
         self.clock = ManualClock()
         self.messages: list[Any] = []
@@ -75,6 +79,8 @@ class EdgeRig:
         self.acknowledges = True
         self.port = 0
         self._limits = limits or Limits()
+        self._exposure = exposure
+        self.rules = in_force(shipped_pack(), disabled=(), server_proxy_ports=server_proxy_ports)
         self._authority = trustme.CA()
         issued = self._authority.issue_cert(HOST, "localhost")
         self._tls = TlsMaterial(
@@ -133,9 +139,9 @@ class EdgeRig:
         self._authority.configure_trust(context)
         return context
 
-    def client(self) -> RawClient:
+    def client(self, **options: Any) -> RawClient:
         """Return a raw client, to be used in a with block."""
-        return RawClient(self.port, self.client_context(), server_name=HOST)
+        return RawClient(self.port, self.client_context(), server_name=HOST, **options)
 
     def login(self, user: str = "ada", *, absolute_seconds: float = 3600.0, push: bool = True) -> str:
         """Make a session as the keeper does; return its Cookie header value."""
@@ -164,7 +170,9 @@ class EdgeRig:
         parts: dict[str, Any] = {
             "worker": 0,
             "limits": self._limits,
+            "exposure": self._exposure,
             "tables": shipped_tables(),
+            "rules": self.rules,
             "tls": self._tls,
             "routes": self.routes,
             "upstreams": (self.state,),

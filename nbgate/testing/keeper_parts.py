@@ -25,6 +25,7 @@ from nbgate.link.messages import Message, RevokeAck, SessionsRevoked, ToKeeper
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Upstream
 from nbgate.reasons import Reason
+from nbgate.rules.pack import in_force, shipped_pack
 from nbgate.stores.memory import MemoryState
 
 CHEAP = HashParameters(memory_kib=64, time_cost=1)
@@ -216,6 +217,7 @@ class Rig:
             "config": Config(),
             "upstreams": Upstreams(named=((changes.pop("upstream", Upstream(host="localhost", port=8888)), ""),)),
             "tables": make_tables(methods=frozenset({"GET"})),
+            "rules": in_force(shipped_pack(), disabled=(), server_proxy_ports=()),
             "material": TlsMaterial(chain_pem=b"chain", key_pem=b"key"),
             "sealing_keys": (SealingKey(id=0, secret=b"s" * 32),),
             "form_key": b"f" * 32,

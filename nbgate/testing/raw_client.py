@@ -71,6 +71,10 @@ class RawClient:
     """One connection.
 
     Attributes:
+        server_name: What the TLS handshake asks for; None for nothing, as of a client that was given an address. A
+            request must be for the name that was asked for.
+        source: Address to come from; "" leaves it to the system.
+        preamble: Bytes to send before the TLS handshake: a PROXY header.
         received: Every byte that came, decrypted.
         closed: The gateway has ended the connection; `reset` when it did so without a TLS close.
     """
@@ -78,17 +82,27 @@ class RawClient:
     port: int
     context: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
-    server_name: str = "localhost"
+    server_name: str | None = None
     deadline_seconds: float = DEADLINE_SECONDS
+    source: str = ""
+    preamble: bytes = b""
     received: bytearray = field(default_factory=bytearray)
     closed: bool = False
     reset: bool = False
     _socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        plain = socket.create_connection((self.host, self.port), timeout=self.deadline_seconds)
+        plain = socket.create_connection(
+            (self.host, self.port),
+            timeout=self.deadline_seconds,
+            source_address=(self.source, 0) if self.source else None,
+        )
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = self.context.wrap_socket(plain, server_hostname=self.server_name) if self.context else plain
+        plain.sendall(self.preamble)
+        self._socket = plain
+        if self.context:
+            self.context.check_hostname = self.server_name is not None
+            self._socket = self.context.wrap_socket(plain, server_hostname=self.server_name)
         return self
 
     def __exit__(self, *_exc: object) -> None:

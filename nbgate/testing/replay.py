@@ -1,14 +1,15 @@
-"""Read recorded bytes of a client with the pure core alone, cut into pieces of any size.
+"""Read recorded bytes of a client, or of an upstream, with the pure core alone, cut into pieces of any size.
 
 What the worker does with a connection, without a connection: heads, bodies, the first fault. Judges nothing itself.
 """
 
 from msgspec import Struct
 
-from nbgate.errors import ProtocolError
-from nbgate.http.framing import ChunkedBody, LengthBody
+from nbgate.errors import ProtocolError, UpstreamProtocolError
+from nbgate.http.framing import Body, ChunkedBody, EofBody, LengthBody, NoBody
 from nbgate.http.head import HeadLimits, HeadParser, RequestHead, find_head_end, judge_partial
 from nbgate.http.headers import HeaderTables
+from nbgate.http.response import BodyFraming, KnownHeads, ResponseHead
 from nbgate.reasons import Reason
 
 
@@ -88,3 +89,87 @@ def replay(data: bytes, limits: HeadLimits, tables: HeaderTables, *, step: int =
     except ProtocolError as error:
         return Replay(tuple(replayer.requests), (error.status, error.reason), unfinished=False)
     return Replay(tuple(replayer.requests), None, replayer.unfinished)
+
+
+class Answer(Struct, frozen=True):
+    """What an upstream's bytes were: a final head and its payload, or a fault; `rest` is how much stood behind."""
+
+    head: ResponseHead | None = None
+    date: bytes = b""
+    payload: bytes = b""
+    rest: int = 0
+    finished: bool = False
+    may_end: bool = False
+    fault: Reason | None = None
+
+
+class AnswerReader:
+    """Reads the answer to one request."""
+
+    def __init__(self, *, method: str, head_bytes: int, known: KnownHeads) -> None:
+        self._method = method
+        self._head_bytes = head_bytes
+        self._known = known
+        self._buffer = b""
+        self._body: Body = NoBody()
+        self.head: ResponseHead | None = None
+        self.date = b""
+        self.payload = b""
+        self.rest = 0
+        self.finished = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; raises UpstreamProtocolError at the first fault."""
+        if self.finished:
+            self.rest += len(data)
+            return
+        if self.head is None:
+            data = self._take_heads(self._buffer + data)
+        if self.head is not None:
+            payload, rest, self.finished = self._body.feed(data)
+            self.payload += payload
+            self.rest += len(rest)
+
+    def result(self) -> Answer:
+        """Return what came so far."""
+        may_end = self.head is not None and self._body.eof()
+        return Answer(self.head, self.date, self.payload, self.rest, self.finished, may_end)
+
+    def _take_heads(self, buffer: bytes) -> bytes:
+        """Read heads up to the final one; return what follows it."""
+        while self.head is None:
+            end = find_head_end(buffer, 0)
+            if (end if end >= 0 else len(buffer)) > self._head_bytes:
+                raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
+            if end < 0:
+                self._buffer = buffer
+                return b""
+            head, self.date = self._known.read(buffer[:end], method=self._method)
+            buffer = buffer[end:]
+            if not head.is_informational:
+                self.head, self._body = head, _decoder(head)
+        return buffer
+
+
+def _decoder(head: ResponseHead) -> Body:
+    match head.framing:
+        case BodyFraming.NONE:
+            return NoBody()
+        case BodyFraming.LENGTH:
+            return LengthBody(head.length or 0)
+        case BodyFraming.CHUNKED:
+            return ChunkedBody(strict=False)
+        case BodyFraming.EOF:
+            return EofBody()
+
+
+def replay_answer(data: bytes, *, method: str = "GET", head_bytes: int = 65536, step: int = 0) -> Answer:
+    """Read an upstream's `data` as the answer to `method`, in pieces of `step` bytes, at once when 0."""
+    reader = AnswerReader(method=method, head_bytes=head_bytes, known=KnownHeads())
+    size = step or max(len(data), 1)
+    try:
+        for at in range(0, len(data), size):
+            reader.feed(data[at : at + size])
+    except UpstreamProtocolError as error:
+        return Answer(fault=error.reason)
+    return reader.result()

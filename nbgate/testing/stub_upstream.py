@@ -11,7 +11,7 @@ import hashlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -62,7 +62,12 @@ class Reset:
     """Step: end the connection with a TCP reset instead of a close."""
 
 
-Step = ReadRequest | ReadBytes | Send | WaitFor | ReadToEnd | Echo | Reset
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Step: close the connection in order."""
+
+
+Step = ReadRequest | ReadBytes | Send | WaitFor | ReadToEnd | Echo | Reset | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,11 @@ class StubRequest:
     def line(self) -> str:
         """Return the request line."""
         return self.head.split(b"\r\n", 1)[0].decode("latin-1")
+
+    @property
+    def target(self) -> str:
+        """Return what stands between the first and the last blank of the request line."""
+        return self.line.partition(" ")[2].rpartition(" ")[0]
 
     def values(self, name: str) -> list[str]:
         """Return the values of every header line called `name`, in order."""
@@ -107,13 +117,22 @@ class StubUpstream:
 
     It listens on a loopback port, or on the Unix socket `path`.
 
-    Every connection plays the next script of `scripts`; without one it answers each request with `default_answer`, and
-    websocket handshakes with an echo.
+    Every connection plays the next script of `scripts`; without one it answers each request by the script that `plays`
+    has for its target, else with `default_answer` or what `respond` makes of it, and websocket handshakes with an echo.
     """
 
-    def __init__(self, *, default_answer: bytes = b"", path: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        default_answer: bytes = b"",
+        path: str = "",
+        respond: Callable[[StubRequest], bytes] | None = None,
+    ) -> None:
         self.default_answer = default_answer or answer()
+        self.respond = respond
         self.scripts: deque[tuple[Step, ...]] = deque()
+        self.plays: dict[str, tuple[Step, ...]] = {}
+        self.early: dict[str, tuple[Step, ...]] = {}  # the same, played before the body is read
         self.connections: list[StubConnection] = []
         self.requests: list[StubRequest] = []  # of all connections, in the order in which they were complete
         self.port = 0
@@ -202,10 +221,14 @@ class _Player:
         while True:
             await self._read_request()
             request = self._connection.requests[-1]
-            if request.values("upgrade") == ["websocket"]:
+            if (steps := self._stub.plays.get(request.target)) is not None:
+                await self.play(steps)
+                continue
+            if request.values("upgrade") == ["websocket"] and request.values("sec-websocket-key"):
                 await self._echo()
                 return
-            whole = self._stub.default_answer
+            respond = self._stub.respond
+            whole = self._stub.default_answer if respond is None else respond(request)
             head_only = request.line.startswith("HEAD ")
             await self._send(whole[: whole.find(HEAD_END) + len(HEAD_END)] if head_only else whole)
 
@@ -226,6 +249,8 @@ class _Player:
                 await self._echo()
             case Reset():
                 self._reset()
+            case HangUp():
+                self._writer.close()
 
     async def _send(self, data: bytes) -> None:
         self._writer.write(data)
@@ -262,6 +287,7 @@ class _Player:
     async def _read_request(self) -> None:
         head = await self._take_through(HEAD_END)
         request = StubRequest(head, b"")
+        await self.play(self._stub.early.get(request.target, ()))
         body = b""
         if request.values("transfer-encoding"):
             body = await self._read_chunks()

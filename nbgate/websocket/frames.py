@@ -1,17 +1,24 @@
 """Follow the frames of one direction of a websocket, and build frames (RFC 6455 section 5).
 
 The tracker hands out the very bytes it was given: data frames as runs of bytes, control frames one by one. It holds
-back only what it cannot judge yet: an incomplete frame header, an incomplete control frame. It decodes no message and
-answers nothing.
+back only what it cannot judge yet: an incomplete frame header, an incomplete control frame. It decodes no message,
+answers nothing and reads no clock: whoever drives it says how much time has passed.
 """
 
+import math
 from enum import IntEnum
 
 from msgspec import Struct
 
 from nbgate.errors import FrameError
 from nbgate.reasons import Reason
-from nbgate.websocket.close_codes import INVALID_PAYLOAD, MESSAGE_TOO_BIG, PROTOCOL_ERROR, may_be_sent
+from nbgate.websocket.close_codes import (
+    INVALID_PAYLOAD,
+    MESSAGE_TOO_BIG,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    may_be_sent,
+)
 
 
 class Opcode(IntEnum):
@@ -52,15 +59,38 @@ class Control(Struct, frozen=True, gc=False):
 Piece = Data | Control
 
 
+class FrameLimits(Struct, frozen=True, gc=False):
+    """What one direction may send; everything is allowed unless it is said.
+
+    Attributes:
+        message_bytes: Longest data message, judged from its frame headers.
+        fragments: Most frames of one data message.
+        data_per_second: Data frames, on average; 0 for any number.
+        data_burst: How many of them may come at once.
+        controls_per_second: The same of pings and pongs.
+    """
+
+    message_bytes: float = math.inf
+    fragments: float = math.inf
+    data_per_second: float = 0.0
+    data_burst: int = 1
+    controls_per_second: float = 0.0
+    control_burst: int = 1
+
+
+NO_LIMITS = FrameLimits()
+
+
 class FrameTracker:
     """Follows one direction of one websocket.
 
     Args:
         from_client: Whether frames must be masked (from a client) or must not be (from a server).
-        max_message_bytes: Longest data message, judged from its frame headers; None for no cap.
+        limits: What may be sent.
         extensions: Whether an extension was negotiated that may set RSV1.
 
     Attributes:
+        remaining: Payload of the data frame under way that has not been handed out yet.
         frames: Frame headers read so far.
         payload_bytes: Payload of data frames handed out so far.
         closed: A close frame was handed out; whatever follows it is discarded (RFC 6455 section 5.5.1).
@@ -68,27 +98,33 @@ class FrameTracker:
     """
 
     __slots__ = (
+        "_controls_due",
+        "_data_due",
         "_extensions",
+        "_fragments",
         "_held",
+        "_limits",
         "_mask_bit",
-        "_max_message_bytes",
         "_message_bytes",
-        "_open",
-        "_remaining",
+        "_now",
         "closed",
         "frames",
         "payload_bytes",
+        "remaining",
         "salvaged",
     )
 
-    def __init__(self, *, from_client: bool, max_message_bytes: int | None, extensions: bool) -> None:
+    def __init__(self, *, from_client: bool, extensions: bool, limits: FrameLimits = NO_LIMITS) -> None:
         self._mask_bit = _MASKED if from_client else 0
-        self._max_message_bytes = max_message_bytes
+        self._limits = limits
         self._extensions = extensions
         self._held = b""  # an incomplete header, or an incomplete control frame
-        self._remaining = 0  # payload of the data frame under way that has not come yet
-        self._open = False  # a message under way wants a continuation
+        self._fragments = 0  # of the message under way; while there are any, it wants a continuation
         self._message_bytes = 0  # of the message under way, as its frame headers announce it
+        self._now = 0.0
+        self._data_due = 0.0
+        self._controls_due = 0.0
+        self.remaining = 0
         self.frames = 0
         self.payload_bytes = 0
         self.closed = False
@@ -97,22 +133,23 @@ class FrameTracker:
     @property
     def at_boundary(self) -> bool:
         """Say whether everything handed out so far ends where a frame ends: here another frame may go in."""
-        return self._remaining == 0
+        return self.remaining == 0
 
-    def feed(self, data: bytes) -> list[Piece]:
-        """Return the pieces that are complete with `data`.
+    def feed(self, data: bytes, now_monotonic: float = 0.0) -> list[Piece]:
+        """Return the pieces that are complete with `data`, which came at `now_monotonic`.
 
         Raises:
-            FrameError: At the first frame that breaks RFC 6455 or the cap; `close_code` says how. The tracker is of
+            FrameError: At the first frame that breaks RFC 6455 or a limit; `close_code` says how. The tracker is of
                 no further use then, but for `salvaged` and `at_boundary`.
         """
         if self.closed:
             return []
         size = len(data)
-        if self._remaining > size:
-            self._remaining -= size
+        if self.remaining > size:
+            self.remaining -= size
             self.payload_bytes += size
             return [Data(data)]
+        self._now = now_monotonic
         if self._held:
             data = self._held + data
             size = len(data)
@@ -130,9 +167,9 @@ class FrameTracker:
         begin = at = 0
         try:
             while at < size:
-                if self._remaining:
-                    taken = min(self._remaining, size - at)
-                    self._remaining -= taken
+                if self.remaining:
+                    taken = min(self.remaining, size - at)
+                    self.remaining -= taken
                     self.payload_bytes += taken
                     at += taken
                     continue
@@ -142,7 +179,7 @@ class FrameTracker:
                 opcode, payload_at, length = header
                 if opcode < _CLOSE:
                     self.frames += 1
-                    self._remaining = length
+                    self.remaining = length
                     at = payload_at
                     continue
                 end = payload_at + length
@@ -170,7 +207,7 @@ class FrameTracker:
         if second & _MASKED != self._mask_bit or first & _RSV23:
             raise _broken()
         if opcode in _DATA_OPCODES:
-            good = (opcode == _CONTINUATION) == self._open
+            good = (opcode == _CONTINUATION) == (self._fragments > 0)
             good = good and (not first & _RSV1 or (self._extensions and opcode != _CONTINUATION))
         else:
             good = (
@@ -193,24 +230,42 @@ class FrameTracker:
         return (opcode, payload_at, length) if payload_at <= size else None
 
     def _judge_message(self, first: int, length: int, *, complete: bool) -> bool:
-        """Count a data frame into its message and judge the cap; False until its header is complete."""
+        """Count a data frame into its message and judge the limits; False until its header is complete."""
+        limits = self._limits
         total = self._message_bytes + length
-        if self._max_message_bytes is not None and total > self._max_message_bytes:
+        if total > limits.message_bytes:
             raise FrameError(Reason.WEBSOCKET_TOO_BIG, MESSAGE_TOO_BIG)
+        if self._fragments >= limits.fragments:
+            raise FrameError(Reason.WEBSOCKET_FRAGMENTS, MESSAGE_TOO_BIG)
         if complete:
-            self._open = not first & _FIN
-            self._message_bytes = total if self._open else 0
+            if limits.data_per_second:
+                self._data_due = self._pace(self._data_due, 1 / limits.data_per_second, limits.data_burst)
+            if first & _FIN:
+                self._fragments = self._message_bytes = 0
+            else:
+                self._fragments += 1
+                self._message_bytes = total
         return complete
 
     def _read_control(self, opcode: int, raw: bytes, header_bytes: int) -> Control:
         """Judge a whole control frame."""
+        limits = self._limits
         payload = raw[header_bytes:]
         if self._mask_bit:
             payload = _apply_mask(payload, raw[header_bytes - 4 : header_bytes])
         if opcode == _CLOSE:
             parse_close(payload)
+        elif limits.controls_per_second:
+            self._controls_due = self._pace(self._controls_due, 1 / limits.controls_per_second, limits.control_burst)
         self.frames += 1
         return Control(opcode, payload, raw)
+
+    def _pace(self, due: float, interval: float, burst: int) -> float:
+        """Return when the frame after this one is due; so far ahead of that a client may be, and no further (GCRA)."""
+        due = max(due, self._now) + interval
+        if due - self._now > (burst + 0.5) * interval:  # the half is for rounding
+            raise FrameError(Reason.WEBSOCKET_FLOOD, POLICY_VIOLATION)
+        return due
 
 
 def build_frame(opcode: int, payload: bytes, *, mask: bytes | None) -> bytes:

@@ -71,6 +71,7 @@ def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp
     assert f"__Host-Http-nbgate-{gateway.port}" == name
     assert 401 == gateway.request("GET", "/api/contents", headers={"Cookie": f"{name}={value}"})[0]
     check_browser(recorder, base)
+    assert [] == [record for record in gateway.audit() if "rule.id" in record]
     check_no_secret(gateway, recorder, {"token": jupyter.token, "password": gateway.password, "cookie": value})
 
 

@@ -61,7 +61,7 @@ def launched(tmp_path, notebooks, runtime):
         "JUPYTER_TOKEN": "of-the-person-themselves",
     }
     gateway = prepare_gateway(tmp_path / "gateway", "none", environment=environment)
-    flags = ["--cert", str(gateway.certificate.pem), "--port", "0"]
+    flags = ["--cert", str(gateway.certificate.pem), "--port", "0", "--disabled-rules", "upstream-shutdown"]
     server = ["jupyter", "lab", f"--ServerApp.root_dir={notebooks}", *ROOT]
     gateway.program.command = [sys.executable, "-m", "nbgate", "launch", *flags, "--", *server]
     gateway.add_user()
@@ -140,6 +140,7 @@ def test_killed_it_leaves_no_server_no_kernel_and_no_gateway(launched):
 
 
 def test_shut_down_in_lab_ends_the_gateway_too(launched, runtime):
+    """Where the rule that closes it is out of force."""
     cookie = launched.login()
     family = descendants(launched.program.pid)
     assert http.HTTPStatus.OK == call(launched, cookie, "/api/shutdown")

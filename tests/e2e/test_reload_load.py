@@ -22,13 +22,15 @@ REQUESTS_PER_SECOND = 200
 LEAST_REQUESTS_PER_SECOND = 100
 WEBSOCKETS = 20
 ALL_SECONDS = 60.0
+CONFIG = CHEAP_LOGIN + "[probe]\ncertificate_seconds = 86400.0\n"
+"""Each reload makes one new version, and nothing else does."""
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
 def gateway(request, tmp_path):
     with StubUpstream().in_thread() as stub:
         flags, upstream = ("--allow-open-upstream",), f"127.0.0.1:{stub.port}"
-        with running_gateway(tmp_path, upstream, flags=flags, workers=request.param, config=CHEAP_LOGIN) as running:
+        with running_gateway(tmp_path, upstream, flags=flags, workers=request.param, config=CONFIG) as running:
             yield running
 
 
@@ -42,7 +44,7 @@ def configurations(gateway):
         issued[number % 2].private_key_and_cert_chain_pem.write_to_path(str(fresh))
         fresh.replace(pem)
         limits = f"[limits]\nheaders = {50 + number % 50}\n"
-        (gateway.folder / "nbgate.toml").write_text(CHEAP_LOGIN + limits, encoding="utf-8")
+        (gateway.folder / "nbgate.toml").write_text(CONFIG + limits, encoding="utf-8")
         yield
 
 

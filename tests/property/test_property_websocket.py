@@ -5,9 +5,21 @@ from hypothesis import strategies as st
 
 from nbgate.errors import FrameError
 from nbgate.websocket.close_codes import may_be_sent
-from nbgate.websocket.frames import Control, FrameTracker, Opcode, build_close, build_frame, parse_close
+from nbgate.websocket.frames import (
+    NO_LIMITS,
+    Control,
+    FrameLimits,
+    FrameTracker,
+    Opcode,
+    build_close,
+    build_frame,
+    parse_close,
+)
 
 MASK = b"\x01\x80\xff\x00"
+LIMITS = FrameLimits(
+    message_bytes=200, fragments=3, data_per_second=1.0, data_burst=6, controls_per_second=1.0, control_burst=3
+)
 
 
 def rough_frame(first, payload):
@@ -23,9 +35,9 @@ BYTES = st.lists(FRAMES | st.binary(max_size=3), max_size=8).map(b"".join) | st.
 CUTS = st.lists(st.integers(1, 30), min_size=1, max_size=8)
 
 
-def follow(data, cuts, *, extensions):
+def follow(data, cuts, *, extensions, limits=LIMITS):
     """Return (wire bytes handed out, control frames, fault, at a boundary)."""
-    tracker = FrameTracker(from_client=True, max_message_bytes=200, extensions=extensions)
+    tracker = FrameTracker(from_client=True, extensions=extensions, limits=limits)
     raw, controls, fault = b"", [], None
     at = turn = 0
     while at < len(data) and fault is None:
@@ -57,7 +69,7 @@ def test_frames_come_to_the_same_however_they_are_cut(data, cuts, extensions):
 )
 def test_good_frames_all_pass(messages, cuts):
     data = b"".join(build_frame(opcode, payload, mask=MASK) for opcode, payload in messages)
-    raw, controls, fault, at_boundary, *_ = follow(data, cuts, extensions=False)
+    raw, controls, fault, at_boundary, *_ = follow(data, cuts, extensions=False, limits=NO_LIMITS)
     assert (data, None, True) == (raw, fault, at_boundary)
     assert [(9, payload) for opcode, payload in messages if opcode is Opcode.PING] == controls
 
@@ -78,6 +90,6 @@ def test_any_close_payload_gives_a_code_or_a_frame_error(payload):
     mask=st.none() | st.binary(min_size=4, max_size=4),
 )
 def test_a_built_close_is_always_a_good_frame(code, reason, mask):
-    tracker = FrameTracker(from_client=mask is not None, max_message_bytes=None, extensions=False)
+    tracker = FrameTracker(from_client=mask is not None, extensions=False)
     (piece,) = tracker.feed(build_close(code, reason, mask=mask))
     assert (code, True) == (parse_close(piece.payload), tracker.closed)

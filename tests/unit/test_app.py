@@ -8,10 +8,19 @@ import pytest
 from nbgate import app
 
 
+def without_apps(given):
+    return tuple(value for value in given if type(value).__name__ != "Apps")
+
+
 @pytest.mark.parametrize(
     ("arguments", "target", "called_with"),
     [
         (["keeper", "--control-fd", "3", "--source", "{}"], "nbgate.keeper.process.run_keeper", (3, "{}")),
+        (
+            ["keeper", "--control-fd", "3", "--source", "{}", "--replaces"],
+            "nbgate.keeper.process.run_keeper",
+            (3, "{}", True),
+        ),
         (
             ["worker", "--control-fd", "4", "--listen-fds", "5,6", "--id", "1"],
             "nbgate.edge.process.run_worker",
@@ -20,7 +29,12 @@ from nbgate import app
         (
             ["worker", "--control-fd", "4", "--listen-fds", "5", "--id", "0"],
             "nbgate.edge.process.run_worker",
-            (4, (5,)),
+            (4, (5,), 0),
+        ),
+        (
+            ["worker", "--control-fd", "4", "--listen-fds", "5,6", "--http-port", "8080", "--id", "0"],
+            "nbgate.edge.process.run_worker",
+            (4, (5, 6), 8080),
         ),
     ],
 )
@@ -28,13 +42,13 @@ from nbgate import app
 def test_each_role_runs_its_wing_and_its_exit_code_is_ours(monkeypatch, arguments, target, called_with, code):
     calls = []
 
-    def run(*given):
-        calls.append(given)
+    def run(*given, **named):
+        calls.append((*given, *named.values()))
         return code
 
     monkeypatch.setattr(target, run)
     assert code == app.main(arguments)
-    assert [called_with] == [given[: len(called_with)] for given in calls]
+    assert [called_with] == [without_apps(given)[: len(called_with)] for given in calls]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from nbgate.files import make_private_folder, open_private, sync_folder, write_private
+from nbgate.files import (
+    make_private_folder,
+    open_private,
+    read_private,
+    require_safe_parent,
+    sync_folder,
+    write_private,
+)
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])
@@ -115,3 +122,45 @@ def test_what_cannot_be_written_leaves_the_older_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_private(path, b"second")
     assert b"first" == path.read_bytes()
+
+
+def test_a_private_file_is_read_up_to_a_bound(tmp_path):
+    write_private(tmp_path / "file", b"content")
+    assert (b"content", b"cont") == (read_private(tmp_path / "file"), read_private(tmp_path / "file", 4))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda path: path.chmod(0o640), PermissionError),
+        (lambda path: path.unlink(), FileNotFoundError),
+        (lambda path: (path.rename(path.with_suffix(".there")), path.symlink_to(path.with_suffix(".there"))), OSError),
+    ],
+)
+def test_a_file_that_is_not_ours_alone_is_not_read(tmp_path, spoil, error):
+    write_private(tmp_path / "file", b"content")
+    spoil(tmp_path / "file")
+    with pytest.raises(error):
+        read_private(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("bits", "is_safe"), [(0o755, True), (0o775, True), (0o1777, True), (0o777, False)])
+def test_where_everybody_could_put_something_else_in_its_place(tmp_path, bits, is_safe):
+    """A sticky folder as /tmp lets nobody; what lies further up is not judged."""
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o777)
+    folder.chmod(bits)
+    if is_safe:
+        require_safe_parent(folder / "file")
+    else:
+        with pytest.raises(PermissionError, match=f"everybody may replace it: chmod o-w {folder}"):
+            require_safe_parent(folder / "file")
+
+
+def test_the_folder_of_what_a_link_points_to_is_judged(tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open" / "file")
+    with pytest.raises(PermissionError):
+        require_safe_parent(tmp_path / "link")

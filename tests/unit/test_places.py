@@ -5,8 +5,10 @@ import pytest
 from nbgate.access.paths import Page
 from nbgate.http.target import parse_target
 from nbgate.model.route import Route, RouteKind, Upstream
+from nbgate.model.rule import Rules
 from nbgate.places import MAX_PATH_CHARS, MAX_PLACES, Places
 from nbgate.routing.table import RouteTable
+from nbgate.rules.match import RuleTable
 
 OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/x"), kind=RouteKind.OWN)
 LAB = Route(name="main", prefix="/lab1/", upstream=Upstream(host="127.0.0.1", port=1))
@@ -14,7 +16,7 @@ LAB = Route(name="main", prefix="/lab1/", upstream=Upstream(host="127.0.0.1", po
 
 @pytest.fixture
 def places():
-    return Places(RouteTable((OWN, LAB)))
+    return Places(RouteTable((OWN, LAB)), RuleTable(Rules()))
 
 
 def find(places, path):
@@ -55,3 +57,35 @@ def test_the_memory_is_bounded(places):
     assert first is not find(places, "/lab1/a")
     long = "/lab1/" + "a" * MAX_PATH_CHARS
     assert find(places, long) is not find(places, long)
+
+
+ROOT = Route(name="root", prefix="/", upstream=Upstream(host="127.0.0.1", port=2))
+
+
+@pytest.mark.parametrize(
+    ("path", "facts"),
+    [
+        ("/lab/tree", {"may_be_worker"}),
+        ("/lab/sw.js", {"may_be_worker"}),
+        ("/sw.js", set()),  # its folder holds everything
+        ("/", set()),
+        ("/lab1", set()),
+        ("/lab1/sw.js", {"may_be_worker"}),
+        ("/lab1/files/sw.js", {"user_content"}),
+        ("/files/a/b.html", {"user_content"}),
+        ("/nbconvert/html/a.ipynb", {"user_content"}),
+        ("/_nbgate/login", {"is_document"}),
+        ("/_nbgate/setup/token", {"is_document"}),
+        ("/_nbgate/static/a.js", set()),
+        ("/lab1/logout", {"is_document"}),
+        ("/login", set()),
+        ("/favicon.ico", set()),
+    ],
+)
+def test_a_place_says_what_pages_and_workers_may_do_there(path, facts):
+    place = find(Places(RouteTable((OWN, LAB, ROOT)), RuleTable(Rules())), path)
+    assert facts == {name for name in ("user_content", "is_document", "may_be_worker") if getattr(place, name)}
+
+
+def test_where_nothing_is_mounted_no_worker_may_lie(places):
+    assert not find(places, "/elsewhere/sw.js").may_be_worker

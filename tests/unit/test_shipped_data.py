@@ -2,13 +2,16 @@
 
 import ssl
 import tomllib
+from typing import get_args, get_type_hints
 
 import pytest
 
 from nbgate.config.document import File, Source, build_config
+from nbgate.config.schema import Config
 from nbgate.resources import data_path
 
 EXAMPLES = sorted(data_path("deploy", "examples").glob("*.toml"))
+PROFILES = sorted(data_path("certs", "profiles").glob("*.toml"))
 PROFILE = tomllib.loads(data_path("certs", "profiles", "intermediate.toml").read_text(encoding="utf-8"))
 TLS_12 = [
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -20,12 +23,20 @@ TLS_12 = [
 ]
 
 
-def rows():
-    return [PROFILE["minimum"], *PROFILE["ciphers"], *PROFILE["alpn"], *PROFILE["options"]]
+def rows(table):
+    return [row for value in table.values() for row in ([value] if isinstance(value, dict) else value)]
 
 
-def test_every_row_of_the_tls_profile_has_a_source_and_a_reason():
-    assert [] == [row for row in rows() if not (row["value"] and row["source"] and row["reason"])]
+def test_each_tls_profile_that_can_be_chosen_is_there():
+    assert {*get_args(get_type_hints(Config)["tls_profile"])} == {path.stem for path in PROFILES}
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_every_row_of_a_tls_profile_has_a_source_and_a_reason(path):
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert path.stem == table.pop("name")
+    assert {"minimum", "groups", "alpn", "options"} <= {*table} <= {"minimum", "ciphers", "groups", "alpn", "options"}
+    assert [] == [row for row in rows(table) if not (row["value"] and row["source"] and row["reason"])]
 
 
 def test_the_profile_gives_forward_secret_authenticated_suites_only():

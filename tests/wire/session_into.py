@@ -46,4 +46,6 @@ def body_length(head, rest):
         end = re.search(rb"(?m)^0+\r\n\r\n", rest)
         return len(rest) if end is None else end.end()
     length = field(head, rb"content-length")
-    return 0 if length is None else int(length)
+    if length is None:
+        return 0
+    return int(length) if length.isdigit() else len(rest)

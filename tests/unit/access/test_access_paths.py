@@ -1,7 +1,16 @@
 import msgspec
 import pytest
 
-from nbgate.access.paths import MOUNT_PATHS, OPEN_PATHS, Page, RequestKind, classify, judge_login, open_page
+from nbgate.access.paths import (
+    MOUNT_PATHS,
+    OPEN_PATHS,
+    Page,
+    RequestKind,
+    classify,
+    is_own_document,
+    judge_login,
+    open_page,
+)
 from nbgate.http.head import Fields, WebsocketOffer
 from nbgate.http.target import parse_target
 from nbgate.model.route import Route, RouteKind, Upstream
@@ -167,3 +176,27 @@ def test_a_login_is_asked_for_in_the_way_the_sender_understands(
     method: str, fields: dict[str, object], kind: RequestKind
 ) -> None:
     assert kind is classify(method, msgspec.structs.replace(BARE, **fields))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("_nbgate/login", True),
+        ("_nbgate/logout", True),
+        ("_nbgate/servers", True),
+        ("_nbgate/diagnose", True),
+        ("_nbgate/setup/token", True),
+        ("_nbgate/link/token", True),
+        ("_nbgate/setup", False),
+        ("_nbgate/diagnose/seen", False),
+        ("_nbgate/diagnose/socket", False),
+        ("_nbgate/api/login", False),
+        ("_nbgate/static/style.css", False),
+        ("_nbgate/ready", False),
+        ("_nbgate/", False),
+        ("login", False),
+        ("x/login", False),
+    ],
+)
+def test_our_own_documents_are_what_a_person_opens(path: str, expected: bool) -> None:
+    assert expected == is_own_document(tuple(path.split("/")))

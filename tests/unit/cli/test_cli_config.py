@@ -154,4 +154,4 @@ def test_what_is_edited_is_judged_as_the_file_it_will_be(run, folder, tmp_path, 
 
 
 def test_the_default_file_is_toml():
-    assert {"sessions": {}, "login": {}, "limits": {}, "probe": {}} == tomllib.loads(default_file())
+    assert {"sessions": {}, "login": {}, "limits": {}, "penalties": {}, "probe": {}} == tomllib.loads(default_file())

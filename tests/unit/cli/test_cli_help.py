@@ -64,7 +64,8 @@ def test_commands_and_flags_stand_in_groups(app):
         labels
     )
     assert ["launch", "status", "reload"] == labels["Serving"]
-    assert ["--cert FILE", "--key FILE"] == labels["TLS"]
+    assert ["--cert FILE", "--key FILE", "--tls-profile intermediate|modern", "--hsts, --no-hsts"] == labels["TLS"]
+    assert "--hosts NAME" in labels["Listening"]
     assert "--browser, --no-browser" in labels["Other"]
     assert "--log-level debug|info|warning|error" in labels["Other"]
     assert "--allow-open-upstream" in labels["Upstream"]

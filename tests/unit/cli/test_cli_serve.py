@@ -12,7 +12,7 @@ import pytest
 
 import nbgate
 from nbgate.cli import serve
-from nbgate.cli.serve import child_environment, make_plan, prepare_process, require_apart
+from nbgate.cli.serve import child_environment, make_plan, needed_environment, prepare_process, require_apart
 from nbgate.config.document import Source
 from nbgate.config_file import load_config
 from nbgate.errors import ExitCode, StartError
@@ -137,13 +137,52 @@ def test_an_occupied_port_that_somebody_chose_or_others_reach_is_an_error(occupi
 
 
 def test_another_mistake_is_not_answered_by_another_port(monkeypatch, capsys):
-    def refuse(ip, port, *, mistyped):
+    def refuse(ip, port, *, mistyped, flag="--port"):
         raise StartError("no", exit_code=ExitCode.PERMISSION)
 
     monkeypatch.setattr(serve, "bind_sockets", refuse)
     with pytest.raises(StartError):
         serve.bind(loaded_with(8443))
     assert "" == capsys.readouterr().err
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_the_sockets_of_plain_http_come_last(free_port):
+    sockets = serve.bind(loaded_with(0, http_port=free_port, ip="localhost"))
+
+    assert [free_port, free_port] == [sock.getsockname()[1] for sock in sockets[2:]]
+    assert free_port not in {sock.getsockname()[1] for sock in sockets[:2]}
+    for sock in sockets:
+        sock.close()
+
+
+def test_an_occupied_port_of_plain_http_is_an_error_that_names_its_flag(occupied, free_port, capsys):
+    with pytest.raises(StartError, match=f"port {occupied} on 127.0.0.1 is already in use") as caught:
+        serve.bind(loaded_with(free_port, http_port=occupied))
+
+    assert "take another with --http-port" in caught.value.hint
+    assert "" == capsys.readouterr().err
+
+
+def test_a_port_that_was_not_chosen_never_moves_to_that_of_plain_http(occupied, capsys):
+    sockets = serve.bind(loaded_with(occupied, http_port=occupied + 1))
+
+    assert occupied + 1 == sockets[1].getsockname()[1]
+    assert sockets[0].getsockname()[1] not in {occupied, occupied + 1}
+    assert f"port {occupied + 1} is in use" in capsys.readouterr().err
+    for sock in sockets:
+        sock.close()
+
+
+def test_where_the_gateway_cannot_listen_its_port_of_plain_http_is_free_again(occupied, free_port):
+    with pytest.raises(StartError):
+        serve.bind(loaded_with(occupied, http_port=free_port, port_retries=0))
+    socket.create_server(("127.0.0.1", free_port)).close()
 
 
 def test_auto_is_one_worker_for_each_core_we_may_use(folder):
@@ -239,8 +278,31 @@ def test_as_many_descriptors_as_allowed_and_useful(monkeypatch, limits, expected
     changed = {}
     monkeypatch.setattr(serve.resource, "getrlimit", lambda kind: limits)
     monkeypatch.setattr(serve.resource, "setrlimit", changed.__setitem__)
-    monkeypatch.setattr(serve.os, "umask", lambda mask: 0)
+    monkeypatch.setattr(serve, "keep_secrets", lambda: changed.setdefault("secrets", "kept"))
     prepare_process()
 
     assert expected == changed.get(resource.RLIMIT_NOFILE)
-    assert (0, 0) == changed[resource.RLIMIT_CORE]
+    assert "kept" == changed["secrets"]
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "HOME", "LC_ALL", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "JUPYTER_RUNTIME_DIR", "XDG_DATA_HOME"]
+)
+def test_children_get_what_their_libraries_read(name):
+    assert {name: "x"} == needed_environment({name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["JUPYTER_TOKEN", "AWS_SECRET_ACCESS_KEY", "NBGATE_PORT", "SSH_AUTH_SOCK", "DISPLAY", "PASSWORD"]
+)
+def test_children_get_no_secret_of_another_program(name):
+    assert {} == needed_environment({name: "x"})
+
+
+def test_what_is_run_has_that_environment_and_says_the_port_of_plain_http(monkeypatch, folder):
+    monkeypatch.setenv("JUPYTER_TOKEN", "s3cret")
+    source = Source(flags={"http_port": "8080"}, environ={"NBGATE_DATA_DIR": str(folder)})
+    plan = make_plan(source, load_config(source))
+
+    assert (8080, False) == (plan.http_port, "s3cret" in plan.environ.values())
+    assert os.environ["PATH"] == plan.environ["PATH"]

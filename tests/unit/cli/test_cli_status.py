@@ -12,12 +12,14 @@ STATUS = {
     "policy_version": 1,
     "users": 1,
     "sessions": 2,
+    "penalties": 0,
     "processes": [
         {"role": "keeper", "pid": 10, "started": "t0", "restarts": 0},
         {
             "role": "worker", "pid": 11, "started": "t1", "restarts": 3, "worker": 1, "linked": True,
             "confinement": ["no_new_privs", "landlock 7: files"], "accepting": True,
-            "connections": 4, "websockets": 5, "requests": 6,
+            "connections": 4, "places": 8192, "strangers": 1, "websockets": 5, "requests": 6, "refused": 7,
+            "lag_seconds": 0.25,
         },
     ],
     "upstreams": [
@@ -46,9 +48,8 @@ def test_status_is_a_table_for_people_and_json_for_programs(run, gateway):
     assert ["unix:/run/\\x1b.sock", "a notebook server", "/", "nowhere", "unknown", "t3"] in rows
     assert "  hint: 127.0.0.1:8888: start it\n  hint: unix:/run/\\x1b.sock: name it\n" in out
     assert "keeper    10   0         t0\n" in out
-    assert (
-        "worker 1  11   3         t1       4            5           6         no_new_privs, landlock 7: files\n" in out
-    )
+    figures = ["t1", "4 of 8192", "1", "5", "6", "7", "0.25 s", "no_new_privs, landlock 7: files"]
+    assert ["worker 1", "11", "3", *figures] in rows
     assert STATUS == json.loads(run("status", "--format", "json")[1])
 
 
@@ -59,8 +60,9 @@ def test_status_says_that_nothing_runs(run, gateway):
 
 def test_status_says_what_does_not_work(run, gateway):
     audit = {**STATUS["audit"], "failing_since": "t9"}
-    gateway.answers.append((200, {**STATUS, "ready": False, "audit": audit}))
+    gateway.answers.append((200, {**STATUS, "ready": False, "audit": audit, "penalties": 3}))
     out = run("status")[1]
 
     assert "ready        no\n" in out
+    assert "penalties    3 netblocks are refused\n" in out
     assert "audit        cannot be written since t9, next" in out

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from nbgate.config.check import Finding, flatten, guess, judge_option, judge_whole, option_types
+from nbgate.config.check import flatten, guess, judge_option, judge_whole, option_types
 from nbgate.config.schema import Config
 
 PORT = "port to listen on; 0 lets the system choose"
@@ -40,6 +40,9 @@ def test_every_option_is_known_by_its_dotted_key():
         ("upstream", [1], "this list is not a list of strings", "notebook servers, host:port"),
         ("upstream", ["8888"], "an upstream needs a host and a port", "did you mean localhost:8888?"),
         ("ip", "127.0.01", "'127.0.01' is not an address", "did you mean 127.0.0.1?"),
+        ("hosts", ["a.example", "*.b"], "'*.b' is not a name", "name each host by itself"),
+        ("hosts", "a.example", "'a.example' is not a list of strings", 'in brackets: hosts = ["a.example"]'),
+        ("trusted_proxies", ["10.0.0.1/8"], "'10.0.0.1/8' is not a network", "did you mean 10.0.0.0/8?"),
         ("ip", "x" * 99, f"'{'x' * 99}' is not an address", "write an IP address"),
         ("cert", 5, "5 is not a string", "pem file with the certificate chain"),
         ("limits", 4, "this is a table", "write [limits] and its options below it"),
@@ -79,17 +82,28 @@ def test_what_was_probably_meant(word, expected):
 
 
 @pytest.mark.parametrize(
-    ("cert", "key", "expected"),
+    ("values", "expected"),
     [
-        ("", "", []),
-        ("c", "", []),
-        ("c", "k", []),
+        ({}, []),
+        ({"cert": "c"}, []),
+        ({"cert": "c", "key": "k"}, []),
+        ({"key": "k"}, [("key", "a key without a certificate")]),
+        ({"http_port": 80}, []),
+        ({"http_port": 0, "port": 0}, []),
+        ({"http_port": 8443}, [("http_port", "8443 is the port for HTTPS too")]),
+        ({"hsts": False}, []),
+        ({"hsts": True, "cert": "c"}, []),
+        ({"hsts": True}, [("hsts", "browsers would let nobody pass the warning")]),
+        ({"proxy_protocol": True, "trusted_proxies": ("10.0.0.0/8",)}, []),
+        ({"proxy_protocol": True}, [("proxy_protocol", "it is not said whose PROXY headers are to be believed")]),
         (
-            "",
-            "k",
-            [Finding("key", "a key without a certificate", "name its certificate too: cert in the file, or --cert")],
+            {"proxy_protocol": True, "hsts": True, "http_port": 8443, "key": "k"},
+            [("key", ""), ("http_port", ""), ("hsts", ""), ("proxy_protocol", "")],
         ),
     ],
 )
-def test_values_that_do_not_go_together(cert, key, expected):
-    assert expected == list(judge_whole(Config(cert=cert, key=key)))
+def test_values_that_do_not_go_together(values, expected):
+    found = list(judge_whole(Config(**values)))
+    assert [key for key, _ in expected] == [finding.key for finding in found]
+    assert all(finding.text.startswith(text) for finding, (_, text) in zip(found, expected, strict=True))
+    assert all(finding.hint for finding in found)

@@ -234,3 +234,22 @@ def test_a_source_travels_as_json():
     source = Source(config="c", profile="lab", flags=flags, environ=HOME)
 
     assert source == msgspec.json.decode(msgspec.json.encode(source), type=Source)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "text"),
+    [
+        ({}, {}, 'hosts = ["A.example", "b.example:8443"]\ntrusted_proxies = ["10.0.0.7"]'),
+        ({}, {"NBGATE_HOSTS": "A.example,b.example:8443", "NBGATE_TRUSTED_PROXIES": "10.0.0.7"}, ""),
+        ({"hosts": ["A.example", "b.example:8443"], "trusted_proxies": ["10.0.0.7/32"]}, {}, ""),
+        ({"hosts": ["A.example, b.example:8443"], "trusted_proxies": ["10.0.0.7"]}, {}, ""),
+    ],
+)
+def test_names_and_networks_come_out_in_one_spelling_however_they_were_given(flags, environ, text):
+    config = build(text, environ=environ, flags=flags).config
+
+    assert (("a.example", "b.example:8443"), ("10.0.0.7/32",)) == (config.hosts, config.trusted_proxies)
+
+
+def test_the_path_of_an_upstream_may_hold_a_comma():
+    assert ("unix:/a,b", "unix:/c") == build(flags={"upstream": ["unix:/a,b", "unix:/c"]}).config.upstream

@@ -13,6 +13,7 @@ WORKERS = Annotated[Annotated[int, Meta(ge=1, le=256)] | Literal["auto"], Meta(d
 BROWSER = Annotated[Literal["auto"] | bool, Meta(description="Browser.")]
 LEVEL = Annotated[Literal["debug", "info"], Meta(description="Level.")]
 SECONDS = Annotated[float, Meta(gt=0, description="Seconds.")]
+PORTS = Annotated[tuple[Annotated[int, Meta(ge=1, le=65535)], ...], Meta(description="Ports.")]
 LIST = Annotated[tuple[str, ...], Meta(description="List.")]
 TEXT = Annotated[str, Meta(description="Text.")]
 TRUTH = Annotated[bool, Meta(description="Truth.")]
@@ -30,6 +31,7 @@ TRUTH = Annotated[bool, Meta(description="Truth.")]
         (LEVEL, "one of debug, info"),
         (Literal["table", "json"] | None, "one of table, json"),
         (LIST, "a list of strings"),
+        (PORTS, "a list of integers from 1 to 65535"),
         (TEXT, "a string"),
         (TRUTH, "true or false"),
     ],
@@ -60,6 +62,10 @@ def test_a_kind_in_words(kind, expected):
         (TRUTH, "on", "on"),
         (LIST, "a, b,,c ", ["a", "b", "c"]),
         (LIST, "a", ["a"]),
+        (PORTS, "8050, 5006", [8050, 5006]),
+        (PORTS, "8050", [8050]),
+        (PORTS, "8050,x,0x10", [8050, "x", "0x10"]),
+        (PORTS, "", []),
         (TEXT, "8443", "8443"),
         (TEXT, "true", "true"),
     ],

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from nbgate.clock import ManualClock
 from nbgate.edge.context import WorkerContext
@@ -11,6 +12,17 @@ from nbgate.policy import Policy
 
 class Outbox:
     full_since_unix = 0.0
+
+
+class Admission:
+    def leave(self, ticket):
+        """Take note that a connection is gone."""
+
+
+class Connection:
+    """Stands for a `ClientConnection` by its place."""
+
+    ticket = None
 
 
 class FakePolicy:
@@ -32,6 +44,9 @@ def made(policy: Policy | FakePolicy):
         outbox=Outbox(),
         sessions=None,
         pool=None,
+        penalties=None,
+        admission=Admission(),
+        refusals=None,
         random=bytes,
         suspect=lambda _route: None,
         id_prefix="abc123",
@@ -60,7 +75,7 @@ async def test_too_many_events_unacknowledged_count_as_a_failing_audit(failing, 
 
 
 async def test_waiting_for_the_last_connection(context):
-    first, second = object(), object()
+    first, second = Connection(), Connection()
     context.connections |= {first, second}
     waiting = asyncio.ensure_future(context.all_gone(5))
     await asyncio.sleep(0)
@@ -72,15 +87,16 @@ async def test_waiting_for_the_last_connection(context):
 
 
 async def test_a_connection_that_comes_while_the_last_one_goes_is_waited_for(context):
-    context.connections.add(1)
+    first, second = Connection(), Connection()
+    context.connections.add(first)
     waiting = asyncio.ensure_future(context.all_gone(5))
     await asyncio.sleep(0)
-    context.gone(1)
-    context.connections.add(2)
+    context.gone(first)
+    context.connections.add(second)
     for _ in range(3):
         await asyncio.sleep(0)
     assert not waiting.done()
-    context.gone(2)
+    context.gone(second)
     await waiting
 
 
@@ -93,8 +109,20 @@ async def test_waiting_ends_in_time(context):
 async def test_a_task_is_kept_until_it_ends(context):
     event = asyncio.Event()
     context.spawn(event.wait())
-    assert 1 == context.pending
+    assert 1 == len(context._tasks)
     event.set()
     async with asyncio.timeout(5):
-        while context.pending:
+        while context._tasks:
             await asyncio.sleep(0)
+
+
+async def test_a_task_that_breaks_is_told_in_the_log(context):
+    async def broken():
+        raise RuntimeError("injected")
+
+    with capture_logs() as logs:
+        context.spawn(broken())
+        async with asyncio.timeout(5):
+            while context._tasks:
+                await asyncio.sleep(0)
+    assert [("internal error", "injected")] == [(entry["event"], str(entry["exc_info"])) for entry in logs]

@@ -220,7 +220,7 @@ def test_answers_behind_an_unread_one_wait_for_the_client(stub):
         with rig.client() as client:
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, TIGHT)
             client.send(get(cookie=cookie))
-            wait_until(lambda: rig.call(lambda: the_connection(rig)._writing_since) < 1e300, what="the client is full")
+            wait_until(lambda: rig.call(lambda: the_connection(rig).patience.is_behind), what="the client is full")
 
             def as_if_those_were_the_last_bytes():
                 exchange = the_connection(rig).exchange
@@ -262,8 +262,8 @@ def test_nothing_more_is_read_while_requests_wait_in_the_buffer(rig):
         assert set() == rig.call(lambda: the_connection(rig)._holds)
 
 
-def test_many_requests_in_one_piece_are_all_answered(rig):
-    with rig.client() as client:
+def test_many_requests_in_one_piece_are_all_answered(stub):
+    with edge_rig(stub.port, limits=Limits(netblock_requests_per_second=0)) as rig, rig.client() as client:
         client.send(get("/_nbgate/health") * 3000)
         for _ in range(3000):
             assert 200 == client.read_answer().status
@@ -459,8 +459,10 @@ def test_connections_that_say_nothing_count_towards_the_cap(stub):
         for _ in range(16):
             stack.enter_context(RawClient(rig.port))
         with RawClient(rig.port) as extra:
-            extra.read_to_end()
-        assert "overloaded" == rig.wait_for(HttpReject)[0].reason
+            assert "worker-full" == rig.wait_for(HttpReject)[0].reason
+            assert 16 == rig.call(lambda: rig.core._context.admission.held)
+            extra.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert 400 == extra.read_answer().status
 
 
 # drain
@@ -654,7 +656,7 @@ def test_a_fault_ends_its_connection_even_when_it_cannot_be_logged(rig, stub, mo
 
     cookie = rig.login()
     monkeypatch.setattr("nbgate.edge.exchange.decide", broken)
-    monkeypatch.setattr(client_connection.log, "exception", broken, raising=False)
+    monkeypatch.setattr(client_connection.log, "error", broken, raising=False)
     with rig.client() as client:
         client.send(get(cookie=cookie))
         client.read_to_end()

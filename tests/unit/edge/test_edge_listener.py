@@ -1,15 +1,15 @@
-"""The accept loop: plain HTTP, garbage, silence and too many."""
-
-import asyncio
-import socket
+"""Connections before they are HTTP: plain HTTP, garbage, silence, PROXY headers."""
 
 import pytest
+from structlog.testing import capture_logs
 
-from nbgate.audit.events import HttpReject
+from nbgate.audit.events import HttpReject, HttpRequest
 from nbgate.config.schema import Limits
-from nbgate.edge.listener import Listener, make_client
+from nbgate.edge.listener import Listener
+from nbgate.model.exposure import Exposure
 from nbgate.testing.edge_rig import edge_rig
 from nbgate.testing.raw_client import RawClient
+from nbgate.testing.wait import wait_until
 
 HEALTH = b"GET /_nbgate/health HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
@@ -53,97 +53,140 @@ def test_silence_before_and_in_the_handshake_ends_by_the_deadline(stub, sent):
         assert "handshake-failed" == rig.wait_for(HttpReject)[0].reason
 
 
-def test_past_the_cap_a_connection_is_dropped_and_recorded(stub):
-    with edge_rig(stub.port, limits=Limits(connections=16)) as rig:
-        clients = [rig.client() for _ in range(16)]
-        for client in clients:
-            client.__enter__()
-            client.send(b"GET /_nbgate/health HTTP/1.1\r\nHost: gw.test\r\n\r\n")
-            assert 200 == client.read_answer().status
-        with plain(rig) as extra:
-            extra.send(b"\x16")
-            extra.read_to_end()
-        assert "overloaded" == rig.wait_for(HttpReject)[0].reason
-        for client in clients:
-            client.__exit__()
+# the PROXY header
+
+TRUSTED = Exposure(trusted_hops=("127.0.0.0/24",), proxy_protocol=True)
+V1 = b"PROXY TCP4 203.0.113.7 192.0.2.1 4711 443\r\n"
+V2 = (
+    b"\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24"
+    + bytes.fromhex("20010db8000100020003000000000004")
+    + bytes(16)
+    + b"\x12\x67\x01\xbb"
+)
+LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
+
+
+@pytest.fixture
+def behind(stub):
+    with edge_rig(stub.port, exposure=TRUSTED, limits=Limits(tls_handshake_seconds=0.5)) as rig:
+        yield rig
 
 
 @pytest.mark.parametrize(
-    ("address", "client"),
+    ("header", "client"),
     [
-        (("192.0.2.7", 5), ("192.0.2.7", 5, "192.0.2.7/32")),
-        (("::ffff:192.0.2.7", 5, 0, 0), ("192.0.2.7", 5, "192.0.2.7/32")),
-        (("2001:db8:1:2:3::4", 5, 0, 0), ("2001:db8:1:2:3::4", 5, "2001:db8:1:2::/64")),
-        (("fe80::1%eth0", 5, 0, 2), ("fe80::1", 5, "fe80::/64")),
+        (V1, ("203.0.113.7", 4711)),
+        (V2, ("2001:db8:1:2:3::4", 4711)),
+        (LOCAL, ("127.0.0.1", None)),
+        (b"PROXY UNKNOWN\r\n", ("127.0.0.1", None)),
     ],
 )
-def test_the_client_of_an_address(address, client):
-    made = make_client(address)
-    assert client == (made.address, made.port, made.netblock)
+def test_the_client_is_who_the_proxy_says_it_is(behind, header, client):
+    with behind.client(preamble=header) as opened:
+        opened.send(HEALTH)
+        assert 200 == opened.read_answer().status
+        port = opened.socket.getsockname()[1]
+    (event,) = behind.wait_for(HttpRequest)
+    assert (client[0], client[1] or port) == (event.client_ip, event.client_port)
 
 
-def accepts(port) -> bool:
-    """Say whether somebody answers there."""
-    with RawClient(port) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n")
-        return client.read_answer().status == 400
+@pytest.mark.parametrize("header", [V1, V2])
+def test_a_header_in_pieces_is_read_without_looking_twice_at_a_byte(behind, monkeypatch, header):
+    """What was looked at and left would keep the socket readable: a loop that spins (THREATS F24)."""
+    looks = []
+    whole = Listener._look
+    monkeypatch.setattr(Listener, "_look", lambda self, arrival: looks.append(1) or whole(self, arrival))
+    with RawClient(behind.port) as client:
+        for size in range(1, len(header)):
+            client.send(header[size - 1 : size])
+            wait_until(
+                lambda size=size: any(a.header_bytes == size for a in list(behind.core._listener._waiting.values())),
+                what=f"{size} bytes are taken",
+            )
+        assert len(looks) <= 2 * len(header)
+        client.send(header[-1:] + b"GET / HTTP/1.1\r\n\r\n")
+        assert 400 == client.read_answer().status
+    assert header is V2 or "203.0.113.7" == behind.wait_for(HttpReject)[0].client_ip
 
 
-def test_other_sockets_take_the_place_of_the_first_and_connections_go_on(rig):
-    before = rig.port
-    listening = socket.create_server(("127.0.0.1", 0))
-    with rig.client() as client:
-        client.send(HEALTH)
-        assert 200 == client.read_answer().status
-        rig.call(lambda: rig.core.listen_on([listening]))
-        rig.port = listening.getsockname()[1]
-
-        assert accepts(rig.port)
-        with pytest.raises(ConnectionRefusedError):
-            accepts(before)
-        client.send(HEALTH)
-        assert 200 == client.read_answer().status
-
-
-def test_what_the_supervisor_has_shut_is_let_go_of_as_soon_as_there_is_another(rig):
-    (shut,) = rig.call(lambda: rig.core._listener._sockets)
-    shut.shutdown(socket.SHUT_RDWR)
-    port = shut.getsockname()[1]
-    other = socket.create_server(("127.0.0.1", port))  # nobody waits for the worker's copy
-    rig.call(lambda: rig.core.listen_on([other]))
-
-    assert accepts(port)
-    assert -1 == shut.fileno()
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x00",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"PROXY TCP4 999.0.0.1 1.1.1.1 1 1\r\n",
+        V1[:-1] + b"x",
+        b"\r\n\r\n\x00\r\nQUIT\n\x31",
+    ],
+)
+def test_who_does_not_begin_with_a_good_header_is_dropped(behind, sent):
+    with RawClient(behind.port) as client:
+        client.send(sent)
+        assert b"" == client.read_to_end()
+    assert ["bad-proxy-header"] == [event.reason for event in behind.wait_for(HttpReject)]
+    assert 0 == behind.call(lambda: behind.core._context.admission.held)
 
 
-def test_sockets_that_come_after_the_end_are_closed(rig):
-    listening = socket.create_server(("127.0.0.1", 0))
-    rig.call(rig.core._listener.stop)
-    rig.call(lambda: rig.core.listen_on([listening]))
-
-    assert (-1, False) == (listening.fileno(), rig.call(lambda: rig.core._listener.is_accepting))
-
-
-def test_sockets_that_come_before_the_beginning_wait_for_it():
-    loop = asyncio.new_event_loop()
-    first, second = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
-    listener = Listener(loop, [first], None)
-    listener.replace([second])
-
-    assert (-1, False) == (first.fileno(), listener.is_accepting)
-    assert second.fileno() not in loop._selector.get_map()
-    listener.start()
-    assert second.fileno() in loop._selector.get_map()
-    listener.stop()
-    loop.close()
+def test_nobody_but_a_trusted_proxy_is_even_listened_to(behind):
+    with RawClient(behind.port, source="127.0.1.1") as client:
+        client.send(V1)
+        assert b"" == client.read_to_end()
+    assert [("bad-proxy-header", "127.0.1.1")] == [
+        (event.reason, event.client_ip) for event in behind.wait_for(HttpReject)
+    ]
 
 
-def test_a_socket_that_went_while_it_paused_is_not_watched_again(rig):
-    listener = rig.core._listener
-    (first,) = rig.call(lambda: listener._sockets)
-    other = socket.create_server(("127.0.0.1", 0))
-    rig.call(lambda: rig.core.listen_on([other]))
-    rig.call(lambda: listener._resume(first))
-    rig.port = other.getsockname()[1]
+@pytest.mark.parametrize("sent", [b"", V1[:10], V1], ids=["nothing", "a part", "a header and no more"])
+def test_a_header_that_does_not_come_in_time_ends_it(behind, sent):
+    with RawClient(behind.port) as client:
+        client.send(sent)
+        assert b"" == client.read_to_end()
+    reason = "handshake-failed" if sent == V1 else "bad-proxy-header"
+    assert [reason] == [event.reason for event in behind.wait_for(HttpReject)]
 
-    assert accepts(rig.port)
+
+def test_a_health_check_of_the_proxy_that_only_connects_leaves_no_record(behind):
+    for preamble in (LOCAL, b""):
+        with RawClient(behind.port) as client:
+            client.send(preamble)
+        wait_until(lambda: not behind.call(lambda: behind.core._context.admission.held), what="it is gone")
+    assert [] == behind.of(HttpReject)
+
+
+def test_strangers_behind_a_proxy_are_counted_by_who_they_are(stub):
+    with edge_rig(stub.port, exposure=TRUSTED, limits=Limits(netblock_connections=1)) as rig:
+        with rig.client(preamble=V1) as first, rig.client(preamble=V2) as other, rig.client(preamble=V1):
+            assert b"" == first.read_to_end()
+            other.send(HEALTH)
+            assert 200 == other.read_answer().status
+        assert [("netblock-connections", "203.0.113.7")] == [
+            (event.reason, event.client_ip) for event in rig.wait_for(HttpReject)
+        ]
+
+
+# faults of ours
+
+
+def test_a_handshake_that_breaks_in_our_own_code_frees_its_place_and_is_logged(rig, monkeypatch):
+    def broken(*_args):
+        raise RuntimeError("injected")
+
+    monkeypatch.setattr("nbgate.edge.listener.max", broken, raising=False)
+    with capture_logs() as logs, plain(rig) as client:
+        client.send(b"\x16")
+        wait_until(lambda: logs, what="the log")
+        assert 0 == rig.call(lambda: rig.core._context.admission.held)
+    assert ("internal error", "injected") == (logs[0]["event"], str(logs[0]["exc_info"]))
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x80\x2e\x01\x00\x02", b"\x00" * 100, b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\x00" + b"\x01" * 512]
+)
+def test_garbage_is_one_record_and_no_more(rig, sent):
+    """THREATS F30: an SSLv2 hello, zeros, another protocol, a handshake that is none."""
+    with capture_logs() as logs, plain(rig) as client:
+        client.send(sent)
+        client.read_to_end()
+        rig.wait_for(HttpReject)
+    assert ([], 1) == (logs, len(rig.of(HttpReject)))
+    assert 0 == rig.call(lambda: rig.core._context.admission.held)

@@ -118,6 +118,7 @@ def signals(monkeypatch):
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
     monkeypatch.setattr(module.gc, "set_threshold", lambda *_args: None)
     monkeypatch.setattr(module, "configure_log", lambda _level: None)
+    monkeypatch.setattr(module, "keep_names_out_of_the_log", lambda: None)
     yield kept
     for number, handler in kept.items():
         signal.signal(number, handler)

@@ -38,13 +38,14 @@ def exchange(
         "forward": ROUTE,
         "status": 200,
         "reason": None,
+        "rule": "",
         "request_id": "id1",
         "request_bytes": 3,
         "response_bytes": 5,
     }
     return SimpleNamespace(
         **{**given, **facts},
-        connection=SimpleNamespace(client=Client("192.0.2.7", 5, "192.0.2.7/32")),
+        client=Client("192.0.2.7", 5, "192.0.2.7/32"),
         worker=SimpleNamespace(outbox=Outbox(loop=Loop(), clock=ManualClock(), boot="b", send=None)),
     )
 

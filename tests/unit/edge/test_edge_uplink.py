@@ -125,7 +125,7 @@ def test_a_client_that_is_gone_when_the_connection_is_there_leaves_nothing(rig, 
         rig.send(SessionsRevoked(ack=1, ids=tuple(rig.sessions), generation=1 << 62, reason="logged-out"))
         client.read_to_end()
     rig.call(waiting[0].set)
-    wait_until(lambda: not rig.call(lambda: rig.core._context.pending), what="the task ends")
+    wait_until(lambda: not rig.call(lambda: rig.core._context._tasks), what="the task ends")
     wait_until(lambda: all(not connection.is_open for connection in made), what="the connection is closed")
     assert [("logged-out", 401)] == [(event.reason, event.status) for event in rig.wait_for(HttpRequest)]
 

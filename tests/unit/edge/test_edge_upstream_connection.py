@@ -1,5 +1,7 @@
 """One connection to an upstream: who hears of what happens on it."""
 
+import socket
+
 import pytest
 
 from nbgate.edge.upstream_connection import UpstreamConnection
@@ -25,6 +27,9 @@ class Transport:
 
     def write(self, data):
         self.told.append(("write", data))
+
+    def get_extra_info(self, name):
+        return getattr(self, name)
 
     def __getattr__(self, name):
         return lambda: self.told.append(name)
@@ -75,9 +80,45 @@ def test_the_user_hears_everything_in_order(connection, user):
     assert [b"abc", ("full", True), ("full", False), ("lost", False)] == user.heard
 
 
-def test_the_user_hears_that_it_broke(connection, user):
+@pytest.fixture
+def socket_pair(connection):
+    """Give the upstream's end; ours is the transport's."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    connection.transport.socket = ours
+    with ours, theirs:
+        yield theirs
+
+
+def test_the_user_hears_that_it_broke(connection, user, socket_pair):
     connection.connection_lost(ConnectionResetError())
     assert [("lost", True)] == user.heard
+
+
+def test_what_was_said_before_it_broke_is_heard_first(connection, user, socket_pair):
+    """A server that refuses a body answers and closes: our writing fails while its answer is unread."""
+    socket_pair.send(b"HTTP/1.1 413 Content Too Large\r\n\r\n")
+    connection.connection_lost(BrokenPipeError())
+    assert [b"HTTP/1.1 413 Content Too Large\r\n\r\n", ("lost", True)] == user.heard
+
+
+def test_who_has_heard_enough_hears_no_more(connection, user, socket_pair):
+    user.upstream_data = lambda data: (user.heard.append(data), connection.abort())
+    socket_pair.send(b"all of it")
+    connection.connection_lost(BrokenPipeError())
+    assert [b"all of it"] == user.heard
+
+
+def test_no_more_is_heard_than_may_be_held(connection, user, socket_pair):
+    socket_pair.send(bytes(5000))
+    connection.connection_lost(BrokenPipeError())
+    assert [bytes(4096), ("lost", True)] == user.heard
+
+
+def test_an_orderly_end_is_not_asked_for_more(connection, user, socket_pair):
+    socket_pair.send(b"unread")
+    connection.connection_lost(None)
+    assert [("lost", False)] == user.heard
 
 
 def test_an_idle_connection_that_says_something_is_ended(connection, lost):

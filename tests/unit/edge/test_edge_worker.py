@@ -27,6 +27,7 @@ from nbgate.model.client import Client
 from nbgate.model.route import Condition, UpstreamState
 from nbgate.reasons import Reason
 from nbgate.testing.edge_rig import HOST, edge_rig
+from nbgate.testing.raw_client import RawClient
 from nbgate.testing.wait import wait_until
 
 
@@ -229,21 +230,26 @@ async def test_a_link_that_takes_nothing_breaks_nothing():
 
 
 def test_refusals_before_a_connection_are_recorded(rig):
-    rig.call(lambda: rig.core.refused(Client("192.0.2.1", 7, "192.0.2.1/32"), Reason.OVERLOADED, 0))
+    ticket = rig.call(lambda: rig.core.enter(Client("192.0.2.1", 7, "192.0.2.1/32"), print))
+    rig.call(lambda: rig.core.refused(ticket, Reason.HANDSHAKE_FAILED, 0))
     (event,) = rig.wait_for(HttpReject)
-    assert ("192.0.2.1", 7, "overloaded", 0, "failure") == (
+    assert ("192.0.2.1", 7, "handshake-failed", 0, "failure") == (
         event.client_ip, event.client_port, event.reason, event.status, event.outcome,
     )  # fmt: skip
 
 
-def test_the_cap_counts_what_is_held_and_what_is_coming(stub):
+def test_when_all_places_are_taken_by_sessions_a_newcomer_is_refused(stub):
     with edge_rig(stub.port, limits=Limits(connections=16)) as rig, contextlib.ExitStack() as stack:
-        assert rig.call(rig.core.admits)
+        cookie = rig.login()
         for _ in range(16):
             client = stack.enter_context(rig.client())
-            client.send(get("/_nbgate/health"))
-            client.read_answer()
-        assert not rig.call(rig.core.admits)
+            client.send(get(cookie=cookie))
+            assert 200 == client.read_answer().status
+        with RawClient(rig.port) as extra:
+            assert b"" == extra.read_to_end()
+        assert ("worker-full", 0) == ((event := rig.wait_for(HttpReject)[0]).reason, event.status)
+        client.send(get(cookie=cookie))
+        assert 200 == client.read_answer().status
 
 
 def test_a_push_while_the_session_is_asked_for_lets_the_request_go_on(rig, stub):

@@ -64,6 +64,21 @@ def test_a_stranger_is_not_judged_here_but_asked_for_a_login(method: str, origin
     assert judge("GET", websocket=True, session=False, origins=origins) is None
 
 
+# preflight
+
+
+@pytest.mark.parametrize("session", [True, False])
+@pytest.mark.parametrize("own_page", [True, False])
+@pytest.mark.parametrize("origins", [(), EVIL, ("null",), OWN + OWN, OWN + EVIL])
+def test_no_other_site_s_preflight_is_answered(session: bool, own_page: bool, origins: tuple[str, ...]) -> None:
+    assert Reason.PREFLIGHT is judge("OPTIONS", session=session, own_page=own_page, origins=origins, preflight=True)
+
+
+def test_our_own_preflight_is_an_options_like_any_other() -> None:
+    assert judge("OPTIONS", origins=OWN, preflight=True, data=True) is None
+    assert judge("GET", origins=(), preflight=True) is None
+
+
 # Origin, wherever it counts
 
 FOREIGN = [

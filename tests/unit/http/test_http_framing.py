@@ -87,6 +87,7 @@ BAD_CHUNKS = [
     b"0_2\r\n",
     b"-2\r\n",
     b"\r\n",
+    b"\r",
     b"g\r\n",
     b"2\n",
     b"2\rX",

@@ -66,6 +66,31 @@ def test_what_connection_names_is_not_forwarded_and_takes_nothing_else_away():
     assert (b"X-B: 2\r\n", "a=b", "gw.test") == (fields.forward, fields.cookie, fields.host)
 
 
+def test_what_connection_names_of_the_conditions_is_not_forwarded_either():
+    fields = parse(request(b'If-None-Match: "a"', b"Range: bytes=0-1", b"Connection: range")).fields
+    assert b'If-None-Match: "a"\r\n' == fields.conditional
+
+
+@pytest.mark.parametrize(
+    ("extra", "forwarded_for", "preflight", "service_worker"),
+    [
+        ((), None, False, False),
+        ((b"X-Forwarded-For: 1.2.3.4", b"x-forwarded-for: 5.6.7.8"), "1.2.3.4, 5.6.7.8", False, False),
+        ((b"X-Forwarded-For:",), "", False, False),
+        ((b"Access-Control-Request-Method: PUT",), None, True, False),
+        ((b"Access-Control-Request-Headers: x-a",), None, False, False),
+        ((b"Service-Worker: script",), None, False, True),
+        ((b"service-worker: anything",), None, False, True),
+        ((b"Sec-Fetch-Dest: ServiceWorker",), None, False, True),
+        ((b"Sec-Fetch-Dest: worker",), None, False, False),
+    ],
+)
+def test_what_hops_preflights_and_service_workers_say_is_read(extra, forwarded_for, preflight, service_worker):
+    fields = parse(request(*extra)).fields
+    assert (forwarded_for, preflight, service_worker) == (fields.forwarded_for, fields.preflight, fields.service_worker)
+    assert b"forwarded" not in fields.forward.lower()
+
+
 def test_fetch_metadata_and_content_type_are_lower_case():
     head = request(
         b"Sec-Fetch-Site: Same-Origin",

@@ -1,7 +1,15 @@
 import pytest
 
 from nbgate.http.target import parse_target
-from nbgate.jupyter.paths import DATA, UNTOUCHED, has_data, is_message_channel, is_untouched
+from nbgate.jupyter.paths import (
+    DATA,
+    UNTOUCHED,
+    USER_CONTENT,
+    has_data,
+    is_message_channel,
+    is_untouched,
+    is_user_content,
+)
 
 
 def rest(path: str) -> tuple[str, ...]:
@@ -73,10 +81,33 @@ def test_messages_pass_on_the_channels_of_kernels_and_terminals(path: str, expec
 
 
 def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
-    assert not any((is_untouched(()), has_data(()), is_message_channel(())))
+    assert not any((is_untouched(()), has_data(()), is_message_channel(()), is_user_content(())))
 
 
 def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
-    for table in (UNTOUCHED, DATA):
+    for table in (UNTOUCHED, DATA, USER_CONTENT):
         assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]
         assert all(fact.why for fact in table)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/files/a.html", True),
+        ("/%66iles/a/b.svg", True),
+        ("/nbconvert/html/a.ipynb", True),
+        ("/public/x.html", True),
+        ("/voila/files/x.html", True),
+        ("/voila/render/x.ipynb", False),
+        ("/lab/tree/files/a.html", False),
+        ("/notebooks/a.ipynb", False),
+        ("/tree", False),
+        ("/files2/x", False),
+    ],
+)
+def test_user_content_is_what_somebody_s_files_hold(path: str, expected: bool) -> None:
+    assert expected == is_user_content(rest(path))
+
+
+def test_user_content_is_never_rewritten() -> None:
+    assert all(is_untouched(fact.segments) for fact in USER_CONTENT)

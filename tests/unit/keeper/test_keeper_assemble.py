@@ -14,6 +14,7 @@ from nbgate.keeper.reload import Fresh
 from nbgate.link.messages import AuditState
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Condition, Upstream
+from nbgate.model.rule import Rules
 from nbgate.testing.keeper_parts import PASSWORD, FakeLink
 
 
@@ -23,6 +24,7 @@ def fresh(folder, **changes):
         config=config,
         upstreams=Upstreams(named=((Upstream(host="127.0.0.1", port=1), ""),)),
         tables=make_tables(methods=frozenset({"GET"})),
+        rules=Rules(),
         material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
         fingerprint="",
     )

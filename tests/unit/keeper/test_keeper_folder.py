@@ -127,3 +127,32 @@ def test_a_command_that_held_it_in_between_is_no_keeper_that_died(folder):
         pass
     with held(folder) as replaces:
         assert replaces
+
+
+def test_a_folder_in_whose_place_everybody_could_put_another_is_refused(tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    with pytest.raises(StartError, match="everybody may replace it: chmod o-w") as caught:
+        prepare_folder(tmp_path / "shared" / "data")
+    assert ExitCode.PERMISSION == caught.value.exit_code
+
+
+def test_a_folder_in_a_sticky_one_is_as_good_as_any(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    prepare_folder(tmp_path / "tmp" / "data")
+
+
+def test_a_key_behind_a_link_is_refused(folder):
+    load_key(folder, "forms", os.urandom)
+    (folder / "keys" / "forms.key").rename(folder / "elsewhere")
+    (folder / "keys" / "forms.key").symlink_to(folder / "elsewhere")
+    with pytest.raises(StartError, match="cannot be read"):
+        load_key(folder, "forms", os.urandom)
+
+
+def test_no_key_is_made_through_a_link(folder, tmp_path):
+    (folder / "keys" / "forms.key").symlink_to(tmp_path / "planted")
+    with pytest.raises(StartError, match="cannot be read"):
+        load_key(folder, "forms", os.urandom)
+    assert not (tmp_path / "planted").exists()

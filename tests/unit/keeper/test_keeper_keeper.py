@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from nbgate.config.schema import Config
 from nbgate.errors import CredentialRejected
 from nbgate.keeper.guarded import Upstreams, route_name
 from nbgate.keeper.login import LoginAttempt
@@ -23,6 +24,7 @@ from nbgate.link.messages import (
 )
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Condition, RouteKind, Upstream
+from nbgate.model.rule import Rules
 from nbgate.reasons import Reason
 from nbgate.sessions.table import FINAL_GENERATION
 from nbgate.testing.keeper_parts import PASSWORD, TOKEN, Rig, runtime_file
@@ -293,8 +295,30 @@ async def test_a_reload_is_one_snapshot_to_everybody(rig):
     links = [rig.attach(0), rig.attach(1)]
     material = TlsMaterial(chain_pem=b"newer", key_pem=b"key")
     config = type(rig.keeper.config)(port=9443)
-    version = rig.keeper.apply(config, material, rig.keeper.snapshot(0).tables)
+    version = rig.keeper.apply(config, material, rig.keeper.snapshot(0).tables, Rules())
     assert 2 == version
     assert [(0, 2, b"newer"), (1, 2, b"newer")] == [
         (sent.worker, sent.version, sent.tls.chain_pem) for sent in (link.of(Snapshot)[-1] for link in links)
     ]
+
+
+@pytest.mark.parametrize(
+    ("hsts", "is_public", "expected"),
+    [("auto", False, False), ("auto", True, True), (True, False, True), (False, True, False)],
+)
+async def test_browsers_are_told_to_use_https_for_good_where_a_public_authority_or_the_operator_says_so(
+    rig, hsts, is_public, expected
+):
+    material = TlsMaterial(chain_pem=b"chain", key_pem=b"key", is_public=is_public)
+    rig.keeper.apply(Config(hsts=hsts), material, rig.keeper._tables, Rules())
+    assert expected == rig.keeper.snapshot(0).exposure.hsts
+
+
+async def test_a_certificate_alone_can_be_put_into_force(rig):
+    link = rig.attach()
+    before = link.of(Snapshot)[-1]
+    material = TlsMaterial(chain_pem=b"newer", key_pem=b"key")
+    rig.keeper.use_certificate(material)
+    snapshot = link.of(Snapshot)[-1]
+    assert (before.version + 1, material) == (snapshot.version, snapshot.tls)
+    assert before.limits == snapshot.limits

@@ -277,6 +277,13 @@ def test_a_certificate_is_good_only_in_its_time(tmp_path, ec_key, begins, ends, 
     load_material(path, now=begins + DAY)
 
 
+def test_a_gateway_that_serves_goes_on_with_a_certificate_that_ended_but_with_none_that_has_not_begun(tmp_path, ec_key):
+    path = write(tmp_path / "cert.pem", private(ec_key) + certificate(ec_key, begins=NOW - DAY, ends=NOW + DAY))
+    load_material(path, now=NOW + 2 * DAY, may_have_ended=True)
+    with pytest.raises(StartError, match="begins only on"):
+        load_material(path, now=NOW - 2 * DAY, may_have_ended=True)
+
+
 def test_what_only_openssl_refuses_is_told_in_its_words(tmp_path, ec_key):
     weak = rsa.generate_private_key(65537, 1024)
     path = write(tmp_path / "cert.pem", private(ec_key) + certificate(ec_key) + certificate(weak))

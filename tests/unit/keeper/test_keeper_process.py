@@ -344,14 +344,19 @@ def test_an_audit_that_cannot_be_written_is_a_matter_of_the_disk():
     assert ExitCode.CANNOT_CREATE == exit_code_of(error)
 
 
+@pytest.mark.parametrize("kind", [AuditError, StoreError])
+def test_state_that_is_open_to_others_is_a_matter_of_permissions(kind):
+    error = kind("it cannot be opened")
+    error.__cause__ = PermissionError("state.db is open to other users: chmod 600 state.db")
+    assert ExitCode.PERMISSION == exit_code_of(error)
+
+
 def test_a_failed_start_of_the_process_is_an_exit_code(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(subject.resource, "setrlimit", lambda what, limits: None)
+    monkeypatch.setattr(subject, "keep_secrets", lambda: None)
     ours, theirs = socket.socketpair()
     source = Source(flags={"data_dir": str(tmp_path), "port": "many"}, folder=str(tmp_path))
-    mask = os.umask(0o022)
     code = run_keeper(theirs.detach(), msgspec.json.encode(source).decode(), APPS)
-    os.umask(mask)
     ours.close()
     assert ExitCode.USAGE == code
     assert "nbgate: --port" in capsys.readouterr().err

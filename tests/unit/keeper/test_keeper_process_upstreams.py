@@ -18,6 +18,7 @@ from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.reload import Fresh
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Upstream
+from nbgate.model.rule import Rules
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ def fresh(folder, *named):
         ),
         upstreams=Upstreams(named=tuple((Upstream(host="127.0.0.1", port=port), "") for port in named)),
         tables=make_tables(methods=frozenset({"GET"})),
+        rules=Rules(),
         material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
         fingerprint="",
     )

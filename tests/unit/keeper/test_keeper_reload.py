@@ -8,6 +8,7 @@ from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.link.messages import Snapshot
 from nbgate.model.keys import TlsMaterial
+from nbgate.model.rule import Rules
 from nbgate.testing.keeper_parts import PASSWORD
 
 TABLES = make_tables(methods=frozenset({"GET", "POST"}))
@@ -18,6 +19,7 @@ def fresh(**changes):
         config=Config(**changes),
         upstreams=Upstreams(),
         tables=TABLES,
+        rules=Rules(),
         material=TlsMaterial(chain_pem=b"newer", key_pem=b"key"),
         fingerprint="ab",
     )
@@ -97,3 +99,9 @@ async def test_a_session_that_begins_after_a_reload_lives_as_long_as_it_says(rig
     attempt = LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="1")
     session, _ = await rig.keeper.log_in(attempt)
     assert session.created_unix + 60.0 == session.absolute_unix
+
+
+async def test_a_certificate_that_was_taken_meanwhile_is_not_told_again(rig):
+    subject, _ = reloader(rig, fresh)
+    subject.fingerprint = fresh().fingerprint
+    assert [] == (await subject.reload("a"))["changed"]

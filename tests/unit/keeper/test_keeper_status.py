@@ -3,7 +3,8 @@ import json
 from nbgate.keeper.children import Children
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.status import StatusBoard
-from nbgate.link.messages import ChildEvent, WorkerHello, WorkerStatus
+from nbgate.link.messages import ChildEvent, Offences, WorkerHello, WorkerStatus
+from nbgate.model.penalty import Offence
 from nbgate.testing.keeper_parts import PASSWORD, TOKEN
 
 
@@ -23,10 +24,17 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
         )
     link = rig.attach(1, pid=10)
     link.answer(WorkerHello(pid=10, boot="b", confinement=("no_new_privs", "landlock")))
-    link.answer(WorkerStatus(connections=1, websockets=2, requests=3, accepting=True))
+    link.answer(
+        WorkerStatus(
+            connections=1, websockets=2, requests=3, accepting=True,
+            strangers=4, places=5, refused=6, lag_seconds=0.25,
+        )
+    )  # fmt: skip
+    link.answer(Offences(offences=(Offence("192.0.2.7/32", "scanner-secrets", 2),)))
     shown = await board.show()
     assert TOKEN not in json.dumps(shown)
     assert (1, 1, True) == (shown["users"], shown["sessions"], shown["ready"])
+    assert 1 == shown["penalties"]
     expected = {
         "name": "main",
         "product": "JupyterLab",
@@ -43,6 +51,7 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
     assert (True, True, 1, 2, 3, ["no_new_privs", "landlock"]) == tuple(
         one[name] for name in ("linked", "accepting", "connections", "websockets", "requests", "confinement")
     )
+    assert (4, 5, 6, 0.25) == tuple(one[name] for name in ("strangers", "places", "refused", "lag_seconds"))
     assert (False, False, 0, []) == tuple(two[name] for name in ("linked", "accepting", "connections", "confinement"))
 
 

@@ -9,6 +9,19 @@ from nbgate.pipeline import answers
 from nbgate.pipeline.verdict import Challenge, ChallengeKind, Respond
 from nbgate.reasons import Reason
 
+HYGIENE = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": (
+        f"default-src 'none'; style-src 'sha256-{answers._STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'none'"
+    ),
+}
+HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"
+
 
 def split(data):
     head, _, body = data.partition(b"\r\n\r\n")
@@ -29,7 +42,11 @@ def respond(verdict, kind=RequestKind.API, *, close=False, head_only=False, requ
         (400, "HTTP/1.1 400 Bad Request", {}),
         (405, "HTTP/1.1 405 Method Not Allowed", {"allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}),
         (408, "HTTP/1.1 408 Request Timeout", {}),
-        (426, "HTTP/1.1 426 Upgrade Required", {"sec-websocket-version": "13"}),
+        (
+            426,
+            "HTTP/1.1 426 Upgrade Required",
+            {"connection": "close, Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"},
+        ),
         (431, "HTTP/1.1 431 Request Header Fields Too Large", {}),
         (499, "HTTP/1.1 499 ", {}),
     ],
@@ -37,8 +54,36 @@ def respond(verdict, kind=RequestKind.API, *, close=False, head_only=False, requ
 def test_a_rejection_is_fixed_and_ends_the_connection(status, first, extra):
     line, headers, body = split(answers.rejection(status))
     fixed = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(body)), "connection": "close"}
-    assert (first, fixed | extra) == (line, headers)
+    assert (first, fixed | HYGIENE | extra) == (line, headers)
     assert body.startswith(b"%d " % status)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        answers.rejection(400, HSTS),
+        answers.broken("id1", HSTS),
+        *(
+            answers.respond(verdict, RequestKind.API, request_id="id1", close=False, head_only=False, always=HSTS)
+            for verdict in (
+                Respond(200, Reason.FIXED, body=b"ok"),
+                Respond(308, Reason.REDIRECT),
+                Respond(502, Reason.UPSTREAM_LOST),
+            )
+        ),
+        *(
+            answers.challenge(
+                Challenge(kind, Reason.LOGIN_REQUIRED, "/x"), request_id="id1", close=True, head_only=True, always=HSTS
+            )
+            for kind in ChallengeKind
+        ),
+    ],
+)
+def test_every_answer_of_ours_has_its_headers_whole(data):
+    _, headers, _ = split(data)
+    assert HYGIENE | {"strict-transport-security": "max-age=31536000"} == {
+        name: value for name, value in headers.items() if name in HYGIENE or name == "strict-transport-security"
+    }
 
 
 def test_plain_http_is_told_the_https_address():

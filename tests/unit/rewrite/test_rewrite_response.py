@@ -3,7 +3,9 @@ import pytest
 from nbgate.http.headers import make_tables
 from nbgate.http.response import ResponseHead, parse_response_head
 from nbgate.model.route import Route, Upstream
+from nbgate.policy import STRICT_TRANSPORT
 from nbgate.rewrite.response import MAX_KNOWN_NAMES, BodyPlan, ClientHeads, is_document, plan_body
+from nbgate.rules.tables import shipped_tables
 
 LAB = Route(name="ada", prefix="/user/ada/", upstream=Upstream(host="127.0.0.1", port=8888))
 TABLES = make_tables(
@@ -18,7 +20,12 @@ def parse(*lines: str, status: str = "200 OK", method: str = "GET") -> ResponseH
 
 
 def build(
-    response: ResponseHead, *, rewritten: bool = False, set_cookies: bytes = b"", heads: ClientHeads | None = None
+    response: ResponseHead,
+    *,
+    rewritten: bool = False,
+    set_cookies: bytes = b"",
+    heads: ClientHeads | None = None,
+    user_content: bool = False,
 ) -> list[str]:
     built = (heads or ClientHeads(TABLES)).build(
         response,
@@ -27,6 +34,7 @@ def build(
         rewritten=rewritten,
         set_cookies=set_cookies,
         request_id="0f3c",
+        user_content=user_content,
     )
     assert built.endswith(b"\r\n")
     assert not built.endswith(b"\r\n\r\n")
@@ -74,9 +82,29 @@ def test_an_address_that_is_public_already_passes_as_spelled() -> None:
     assert "Location:  relative" in build(parse("Location:  relative"))
 
 
-def test_nosniff_is_said_once() -> None:
-    lines = build(parse("x-content-type-options: nosniff"))
-    assert [line for line in lines if "nosniff" in line] == ["x-content-type-options: nosniff"]
+@pytest.mark.parametrize("theirs", ["nosniff", "none", "nosniff, nosniff", ""])
+def test_nosniff_is_said_once_and_by_us(theirs: str) -> None:
+    lines = build(parse(f"x-content-type-options: {theirs}"))
+    assert [line for line in lines if "content-type-options" in line.lower()] == ["X-Content-Type-Options: nosniff"]
+
+
+def test_a_document_in_user_content_gets_a_sandbox_and_only_there() -> None:
+    heads, page = ClientHeads(TABLES), parse("Content-Type: text/html")
+    line = "Content-Security-Policy: sandbox allow-scripts"
+    assert [True, False, True] == [line in build(page, heads=heads, user_content=so) for so in (True, False, True)]
+    assert line not in build(parse("Content-Type: text/plain"), user_content=True)
+
+
+def test_what_every_answer_carries_is_in_each_also_where_the_server_says_otherwise() -> None:
+    heads = ClientHeads(shipped_tables(), STRICT_TRANSPORT)
+    for status in ("200 OK", "404 Not Found", "304 Not Modified", "101 Switching Protocols"):
+        theirs = (
+            "Strict-Transport-Security: max-age=0; includeSubDomains",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+        )
+        lines = build(parse(*theirs, status=status), heads=heads)
+        assert [line for line in lines if "transport" in line.lower()] == [STRICT_TRANSPORT.decode().strip()]
 
 
 def test_a_rewritten_page_keeps_nothing_that_was_true_of_the_old_bytes() -> None:
@@ -94,8 +122,8 @@ def test_a_rewritten_page_keeps_nothing_that_was_true_of_the_old_bytes() -> None
     assert build(response, rewritten=True) == [
         "HTTP/1.1 200 OK",
         "Content-Type: text/html",
-        "X-Content-Type-Options: nosniff",
         "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
         "X-Request-ID: 0f3c",
     ]
     assert set(old) <= set(build(response))

@@ -1,6 +1,6 @@
 import pytest
 
-from nbgate.rewrite.token_scrub import TokenGuard
+from nbgate.rewrite.token_scrub import TokenGuard, names_token
 
 TOKEN = "abcabd0123456789"
 
@@ -58,3 +58,18 @@ def test_only_what_could_be_a_beginning_is_held_back() -> None:
     assert guard.finish() == b"abc"
     assert guard.finish() == b""
     assert not guard.leaked
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"Location: /lab?token=abc123def+456\r\n", True),
+        (b"Location: /lab?token=abc123def%2B456\r\n", True),
+        (b"Location: /lab?token=abc123def%2b456\r\n", True),
+        (b"Location: /lab?token=%61bc123def%2b4%356\r\n", True),
+        (b"Location: /lab?token=abc123def%252b456\r\n", False),
+        (b"Location: /lab?token=abc123def\r\n", False),
+    ],
+)
+def test_a_head_names_the_token_in_whatever_spelling_of_an_address(head: bytes, expected: bool) -> None:
+    assert expected == names_token(head, "abc123def+456")

@@ -115,3 +115,20 @@ def test_every_bad_route_is_named_at_once() -> None:
         problem.where for problem in caught.value.problems
     ]
     assert all(problem.hint for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("of", "folder", "expected"),
+    [
+        (ROOT, (), True),
+        (ROOT, ("user",), True),
+        (ROOT, ("user", "ada"), True),
+        (ROOT, ("user", "ada", "x"), False),
+        (ROOT, ("lab",), False),
+        (ADA, ("user", "ada"), True),
+        (ADA, ("user", "ada", "lab"), False),
+        (ADA_TWO, ("user", "ada", "two"), False),
+    ],
+)
+def test_below_a_folder_lie_the_prefixes_of_others(of: Route, folder: tuple[str, ...], expected: bool) -> None:
+    assert expected == RouteTable((ROOT, ADA, ADA_TWO)).has_others_below(of, folder)

@@ -19,6 +19,7 @@ import os, select, signal, socket, sys, threading
 from nbgate.link.descriptors import ControlSocket
 from nbgate.link.messages import *
 role = sys.argv[1]
+replaces = "--replaces" in sys.argv
 options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 name = role + options.get("--id", "")
 receives = ToKeeperFromSupervisor if role == "keeper" else ToWorkerFromSupervisor
@@ -40,6 +41,8 @@ def forever():
         signal.pause()
 
 say("start")
+if replaces:
+    say("replaces")
 exec(os.environ[role.upper()])
 say("end")
 """
@@ -70,7 +73,9 @@ for message, descriptor in heard():
 class Harness:
     """Drives a supervisor step by step in this process until something has happened."""
 
-    def __init__(self, tmp_path, *, keeper: str = KEEPER, worker: str = WORKER, workers=1, ip="127.0.0.1") -> None:
+    def __init__(
+        self, tmp_path, *, keeper: str = KEEPER, worker: str = WORKER, workers=1, ip="127.0.0.1", http_port=0
+    ) -> None:
         self._log = tmp_path / "log"
         self._log.touch()
         self.said: list[str] = []
@@ -86,6 +91,7 @@ class Harness:
             },
             workers=workers,
             ip=ip,
+            http_port=http_port,
             drain_seconds=20.0,
         )
         self.sockets = bind_sockets(ip, 0)

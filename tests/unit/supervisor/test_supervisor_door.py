@@ -109,7 +109,7 @@ def test_a_loopback_port_that_somebody_has_is_an_error(door):
     listening.share(made._wide)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", made._port))
+        other.bind(("127.0.0.1", made._ports[0]))
         other.listen()
         with pytest.raises(StartError, match=r"on 127\.0\.0\.1 is already in use"):
             made.open(has_user=False)
@@ -166,3 +166,46 @@ def test_once_it_stops_a_client_is_refused_at_once_whoever_holds_copies(door):
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=5)
     copy.close()
+
+
+@pytest.fixture
+def two_ports():
+    """A door on all addresses, of HTTPS and of plain HTTP."""
+    made = Door("*", bind_sockets("*", 0) + bind_sockets("*", 0, flag="--http-port"))
+    yield made
+    made.close()
+
+
+def ports(door):
+    return [sock.getsockname()[1] for sock in door.sockets]
+
+
+def test_both_ports_open_on_this_machine_alone_and_widen_together(two_ports):
+    https, plain = dict.fromkeys(ports(two_ports))
+    two_ports.open(has_user=False)
+    assert ["127.0.0.1", "::1"] * 2 == addresses(two_ports)
+    assert [https, https, plain, plain] == ports(two_ports)
+    for port in (https, plain):
+        assert not may_listen("127.0.0.9", port)
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    two_ports.widen()
+    assert ["::", "0.0.0.0"] * 2 == addresses(two_ports)
+    assert [https, https, plain, plain] == ports(two_ports)
+    assert (f"https://box:{https}/", f"https://localhost:{https}/") == two_ports.urls("box")
+
+
+def test_a_port_of_plain_http_that_is_taken_meanwhile_leaves_both_as_they_are(two_ports):
+    two_ports.open(has_user=False)
+    plain = ports(two_ports)[-1]
+    listening.share(two_ports._wide)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.9", plain))
+        other.listen()
+        with pytest.raises(StartError):
+            two_ports.widen()
+    assert (["127.0.0.1", "::1"] * 2, True) == (addresses(two_ports), two_ports.is_narrow)
+    for port in dict.fromkeys(ports(two_ports)):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    two_ports.widen()
+    assert ["::", "0.0.0.0"] * 2 == addresses(two_ports)

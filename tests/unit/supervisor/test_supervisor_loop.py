@@ -36,6 +36,15 @@ def test_keeper_and_workers_start_get_linked_and_the_first_ready_worker_opens_th
     ]
 
 
+def test_a_worker_is_told_which_sockets_speak_plain_http_and_so_is_the_operator(supervise):
+    worker = "say(options['--http-port'])\ncontrol.send(WorkerReady())\nforever()"
+    house = supervise(worker=worker, http_port=8080)
+    house.until_logged("worker1 8080")
+    house.until_said("nbgate: plain HTTP on port 8080 is sent on to HTTPS")
+
+    assert [] == house.opened[1:]
+
+
 def test_nobody_listens_before_the_keeper_is_ready(supervise):
     house = supervise(keeper="import sys\n" + NEVER_READY)
     house.until_logged("keeper start")
@@ -64,8 +73,10 @@ def test_a_killed_keeper_is_replaced_hears_what_happened_and_gets_every_link_ane
     house = supervise(workers=2)
     house.until_logged("linked", 2)
     house.until_logged("keeper Listening")
+    assert 0 == house.count("keeper replaces")
     pid = house.kill(house.family.keeper)
     house.until_logged("linked", 4)
+    assert 1 == house.count("keeper replaces")
     house.until_logged("keeper Listening", 2)
 
     assert [1, 1] == [slot.starts for slot in house.family.workers]

@@ -150,3 +150,39 @@ def test_only_loopback_is_loopback(ip, expected):
 )
 def test_urls_are_what_to_type_into_a_browser(ip, port, expected):
     assert expected == urls(ip, port, "box")
+
+
+def test_a_port_the_system_chose_that_is_taken_at_the_second_address_is_no_mistake(monkeypatch):
+    real, asked = listening._bind, []
+
+    def taken_twice(address, port):
+        asked.append(address)
+        if address == "0.0.0.0" and asked.count(address) < 3:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return real(address, port)
+
+    monkeypatch.setattr(listening, "_bind", taken_twice)
+    sockets = bind_sockets("*", 0)
+    assert 1 == len({sock.getsockname()[1] for sock in sockets})
+    assert ["::", "0.0.0.0"] * 3 == asked
+    close_all(sockets)
+
+
+def test_there_is_an_end_to_trying(monkeypatch):
+    def taken(address, port):
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(listening, "_bind", taken)
+    with pytest.raises(StartError, match="is already in use"):
+        bind_sockets("*", 0)
+
+
+@pytest.mark.parametrize(("flag", "example"), [("--port", "--port 8443"), ("--http-port", "--http-port 8080")])
+def test_a_hint_names_the_flag_that_sets_the_port(monkeypatch, flag, example):
+    def refuse(address, port):
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(listening, "_bind", refuse)
+    with pytest.raises(StartError) as caught:
+        bind_sockets("127.0.0.1", 80, flag=flag)
+    assert caught.value.hint.endswith(f"for example {example}")

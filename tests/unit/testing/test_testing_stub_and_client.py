@@ -121,3 +121,20 @@ def test_the_answer_to_head_has_no_body():
     parsed = parse_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", ended=False, to_head=True)
     assert parsed is not None
     assert b"" == parsed[0].body
+
+
+def test_a_target_may_have_a_script_of_its_own_on_any_connection():
+    stub = StubUpstream(respond=lambda request: stub_upstream.answer(request.target.encode()))
+    stub.plays["/b"] = (stub_upstream.Send(stub_upstream.answer(b"played")),)
+    with stub.in_thread(), RawClient(stub.port) as client:
+        client.send(GET + POST + GET)
+        assert [b"/a", b"played", b"/a"] == [client.read_answer().body for _ in range(3)]
+
+
+def test_an_early_script_comes_before_the_body_and_a_hang_up_ends_in_order():
+    stub = StubUpstream()
+    stub.early["/b"] = (stub_upstream.Send(stub_upstream.answer(b"early")), stub_upstream.HangUp())
+    with stub.in_thread(), RawClient(stub.port) as client:
+        client.send(POST.removesuffix(b"abc"))
+        assert b"early" == client.read_answer().body
+        assert (b"", False, []) == (client.read_to_end(), client.reset, stub.requests)

@@ -1,5 +1,7 @@
 """Frames of one direction: boundaries known, bytes unchanged, faults found at the frame that has them (RFC 6455)."""
 
+import math
+
 import pytest
 
 from nbgate.errors import FrameError
@@ -7,6 +9,7 @@ from nbgate.reasons import Reason
 from nbgate.websocket.frames import (
     Control,
     Data,
+    FrameLimits,
     FrameTracker,
     Opcode,
     build_close,
@@ -18,8 +21,9 @@ MASK = b"\x01\x02\x03\x04"
 CAP = 1000
 
 
-def tracker(*, from_client=True, cap=CAP, extensions=False):
-    return FrameTracker(from_client=from_client, max_message_bytes=cap, extensions=extensions)
+def tracker(*, from_client=True, cap=CAP, extensions=False, **limits):
+    limits = FrameLimits(message_bytes=cap, **limits)
+    return FrameTracker(from_client=from_client, extensions=extensions, limits=limits)
 
 
 def frame(first, payload=b"", *, mask=MASK):
@@ -79,7 +83,7 @@ def test_a_chunk_without_control_frames_is_the_same_object(data):
 
 
 def test_a_chunk_inside_a_frame_is_the_same_object():
-    follower = tracker(cap=None, from_client=False)
+    follower = FrameTracker(from_client=False, extensions=False)
     follower.feed(build_frame(Opcode.BINARY, b"a" * 70000, mask=None)[:10])
     data = b"a" * 1000
     (piece,) = follower.feed(data)
@@ -110,7 +114,7 @@ def test_what_follows_a_close_is_discarded():
 def test_built_frames_are_read_back(length, mask):
     payload = bytes(range(256)) * (length // 256 + 1)
     data = build_frame(Opcode.BINARY, payload[:length], mask=mask)
-    follower = tracker(from_client=mask is not None, cap=None)
+    follower = FrameTracker(from_client=mask is not None, extensions=False)
     assert (data, []) == feed_all(follower, data, 4096)
     assert (1, length, True) == (follower.frames, follower.payload_bytes, follower.at_boundary)
 
@@ -153,7 +157,7 @@ def test_masking_is_the_standard_s_example():
 )
 def test_a_broken_frame_is_a_protocol_error(step, data):
     with pytest.raises(FrameError) as caught:
-        feed_all(tracker(cap=None), data, step)
+        feed_all(tracker(cap=math.inf), data, step)
     assert (Reason.WEBSOCKET_FRAME, 1002) == (caught.value.reason, caught.value.close_code)
 
 
@@ -199,8 +203,52 @@ def test_a_message_is_capped_by_its_headers(step, data, fits):
     assert (Reason.WEBSOCKET_TOO_BIG, 1009) == (caught.value.reason, caught.value.close_code)
 
 
+PING, PONG, CLOSE = frame(0x89, b"p"), frame(0x8A), frame(0x88)
+DATA_PACE = {"data_per_second": 10.0, "data_burst": 3}
+CONTROL_PACE = {"controls_per_second": 10.0, "control_burst": 3}
+FIRST, MORE, LAST = frame(0x01, b"a"), frame(0x00, b"b"), frame(0x80, b"c")
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("limits", "passes", "then", "fault"),
+    [
+        ({"fragments": 3}, FIRST + MORE + LAST + FIRST + PING + MORE + PING, LAST, None),
+        ({"fragments": 3}, FIRST + MORE + MORE + PING, MORE, (Reason.WEBSOCKET_FRAGMENTS, 1009)),
+        ({"fragments": 3}, FIRST + MORE + MORE, LAST, (Reason.WEBSOCKET_FRAGMENTS, 1009)),
+        ({"fragments": 1}, SMALL * 9, SMALL, None),
+        (DATA_PACE, SMALL + PING * 9 + FIRST + LAST, CLOSE, None),
+        (DATA_PACE, SMALL + FIRST + LAST, SMALL, (Reason.WEBSOCKET_FLOOD, 1008)),
+        (DATA_PACE, FIRST + MORE * 2, MORE, (Reason.WEBSOCKET_FLOOD, 1008)),
+        (CONTROL_PACE, PING * 2 + SMALL * 9 + PONG, CLOSE, None),
+        (CONTROL_PACE, PING + PONG * 2, PONG, (Reason.WEBSOCKET_FLOOD, 1008)),
+        (CONTROL_PACE, FIRST + PING + MORE + PING * 2, PING, (Reason.WEBSOCKET_FLOOD, 1008)),
+    ],
+)
+def test_frames_are_limited_and_those_before_the_limit_pass(step, limits, passes, then, fault):
+    follower = tracker(**limits)
+    assert passes == feed_all(follower, passes, step)[0]
+    if fault is None:
+        assert then == feed_all(follower, then, step)[0]
+        return
+    with pytest.raises(FrameError) as caught:
+        feed_all(follower, then, step)
+    assert (fault, True) == ((caught.value.reason, caught.value.close_code), follower.at_boundary)
+
+
+@pytest.mark.parametrize("begin", [0.0, 123456.789, 1e9])
+@pytest.mark.parametrize(("seconds", "more"), [(0.0, 0), (0.04, 0), (0.1, 1), (0.24, 2), (0.3, 3), (100.0, 3)], ids=str)
+@pytest.mark.parametrize(("pace", "sent"), [(DATA_PACE, SMALL), (CONTROL_PACE, PING)], ids=["messages", "pings"])
+def test_time_lets_more_frames_in_up_to_the_burst(begin, seconds, more, pace, sent):
+    follower = tracker(**pace)
+    follower.feed(sent * 3, begin)
+    with pytest.raises(FrameError):
+        follower.feed(sent * (more + 1), begin + seconds)
+    assert sent * more == b"".join(piece.raw for piece in follower.salvaged)
+
+
 def test_without_a_cap_a_message_may_be_any_size():
-    follower = tracker(cap=None, from_client=False)
+    follower = FrameTracker(from_client=False, extensions=False)
     assert 10 == len(follower.feed(b"\x82\x7f" + (1 << 62).to_bytes(8))[0].raw)
 
 

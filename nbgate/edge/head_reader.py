@@ -1,0 +1,70 @@
+"""Cuts request heads out of one connection's bytes, and reads them by the policy in force.
+
+Keeps what makes that cheap: how far the bytes were searched and judged, the parser with the last header block, the
+session cookie in it. It reads no socket, and a head that is good is all it says.
+"""
+
+from nbgate.http.head import Fields, HeadLimits, HeadParser, RequestHead, find_head_end, judge_partial
+from nbgate.http.headers import HeaderTables
+from nbgate.pipeline.cookies import session_id_of
+from nbgate.policy import Policy
+from nbgate.reasons import Reason
+
+
+class HeadReader:
+    """One connection's heads.
+
+    Attributes:
+        has_begun: A head has come in part.
+    """
+
+    __slots__ = ("_fields", "_judged", "_limits", "_parser", "_scanned", "_session_id", "_tables", "has_begun")
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self._scanned = 0
+        self._judged = 0
+        self._parser: HeadParser | None = None
+        self._limits: HeadLimits | None = None
+        self._tables: HeaderTables | None = None
+        self._fields: Fields | None = None
+        self._session_id: bytes | Reason | None = None
+
+    @property
+    def last_block(self) -> bytes:
+        """Return the header block of the last head that was good."""
+        return self._parser.last_block if self._parser is not None else b""
+
+    def find_end(self, buffer: bytes, policy: Policy) -> int:
+        """Return the index after the head with which `buffer` begins, or -1 while it is not complete.
+
+        Raises:
+            ProtocolError: No continuation could make it a good one.
+        """
+        end = find_head_end(buffer, self._scanned)
+        if end < 0:
+            self._judged = judge_partial(buffer, policy.head_limits, self._judged)
+            self._scanned = len(buffer)
+            self.has_begun = True
+        elif self.has_begun:
+            self._scanned = self._judged = 0
+            self.has_begun = False
+        return end
+
+    def read(self, raw: bytes, policy: Policy) -> RequestHead:
+        """Read a complete head.
+
+        Raises:
+            ProtocolError: It is no good one.
+        """
+        if self._parser is None or self._limits is not policy.head_limits or self._tables is not policy.tables:
+            self._parser = HeadParser(policy.head_limits, policy.tables)
+            self._limits, self._tables = policy.head_limits, policy.tables
+        return self._parser.parse(raw)
+
+    def session_id(self, fields: Fields) -> bytes | Reason | None:
+        """Return the id in the session cookie, None without one, or why the cookie cannot be used; judged once."""
+        if fields is not self._fields:
+            self._fields = fields
+            self._session_id = session_id_of(fields)
+        return self._session_id

@@ -1,0 +1,166 @@
+"""Any bytes come to a verdict or a protocol error; what is forwarded is one head, framed by nobody but us."""
+
+import re
+from urllib.parse import parse_qsl
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbgate.access.paths import classify
+from nbgate.config.schema import Limits
+from nbgate.errors import ProtocolError
+from nbgate.http.head import HeadParser
+from nbgate.model.client import Client
+from nbgate.model.keys import SealingKey
+from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
+from nbgate.model.session import Session
+from nbgate.pipeline import answers
+from nbgate.pipeline.request import Asker, decide
+from nbgate.pipeline.upstream_heads import ConnectionHeads
+from nbgate.pipeline.verdict import Challenge, Forward, Respond
+from nbgate.policy import compile_policy
+from nbgate.rules.tables import shipped_tables
+
+NOW = 1_800_000_000.0
+TOKEN = "upstream-token-0123456789abcdef"
+CLIENT = Client("192.0.2.7", 50000, "192.0.2.7/32")
+LIVE = Session(id=bytes(range(32)), user="ada", created_unix=NOW - 10, absolute_unix=NOW + 10)
+OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.sock"), kind=RouteKind.OWN)
+ROOT = Route(name="main", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888))
+LAB = Route(name="lab", prefix="/lab1/", base_url="/base/", upstream=Upstream(host="127.0.0.1", port=8889))
+
+
+def policy_of(*routes):
+    return compile_policy(
+        version=1,
+        limits=Limits(),
+        tables=shipped_tables(),
+        routes=(OWN, *routes),
+        upstreams=tuple(UpstreamState(route=route.name, condition=Condition.GUARDED, token=TOKEN) for route in routes),
+        sealing_keys=(SealingKey(id=0, secret=bytes(32)),),
+        audit_failing_since_unix=0.0,
+    )
+
+
+POLICIES = (policy_of(ROOT), policy_of(LAB), policy_of())
+GOOD = [
+    "lab",
+    "lab1",
+    "api",
+    "contents",
+    "kernels",
+    "1",
+    "channels",
+    "files",
+    "static",
+    "a%20b",
+    "%61",
+    "%c3%a9",
+    "x?token=a&b=c",
+    "x?a=/..",
+]
+ROUGH = [
+    "",
+    "_nbgate",
+    "login",
+    "logout",
+    "proxy",
+    "8080",
+    "%2e%2e",
+    "a%2fb",
+    "..",
+    "a b",
+    "terminals",
+    "websocket",
+    "x?next=//e",
+    "favicon.ico",
+]
+TARGETS = st.one_of(
+    st.lists(st.sampled_from(GOOD), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)),
+    st.lists(st.sampled_from(GOOD), min_size=1, max_size=3).map(lambda parts: "/lab1/" + "/".join(parts)),
+    st.lists(st.sampled_from(GOOD + ROUGH), max_size=5).map(lambda parts: "/" + "/".join(parts)),
+    st.text("/%?#.;\\a2fe", max_size=12),
+)
+LINES = st.sampled_from(
+    [
+        "Origin: https://gw.test",
+        "Origin: https://evil.test",
+        "Origin: null",
+        "Sec-Fetch-Site: same-origin",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Dest: document",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Connection: close, authorization, x-forwarded-for, host",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+        "Authorization: token evil",
+        "X-Forwarded-For: 6.6.6.6",
+        "Forwarded: for=6.6.6.6",
+        "Remote-User: root",
+        "Referer: https://gw.test/lab?token=x",
+        "Cookie: a=b; __Host-Http-nbgate=c; _xsrf=d",
+        "Service-Worker: script",
+        "Accept-Encoding: br",
+        "If-None-Match: x",
+        "X-Nbgate-Session: 00",
+    ]
+)
+HEADS = st.builds(
+    lambda method, target, host, lines: (
+        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n".encode()
+        + "".join(f"{line}\r\n" for line in lines).encode()
+        + b"\r\n"
+    ),
+    st.sampled_from(["GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"]),
+    TARGETS,
+    st.sampled_from(["gw.test", "gw.test", "gw.test", "GW.test:8443", "[::1]:443", "a@b"]),
+    st.lists(LINES, max_size=4, unique=True),
+)
+UPSTREAM_HEAD = re.compile(rb"[A-Z]+ /[!-~]* HTTP/1\.1\r\n(?:[!#$%&'*+.^`|~0-9A-Za-z-]+: ?[\t -~]*\r\n)+")
+
+
+@settings(max_examples=800, deadline=None)
+@given(
+    data=HEADS | st.binary(max_size=150),
+    place=st.integers(0, len(POLICIES) - 1),
+    session=st.sampled_from([LIVE, LIVE, LIVE, None]),
+)
+def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
+    policy = POLICIES[place]
+    try:
+        head = HeadParser(policy.head_limits, policy.tables).parse(data)
+    except ProtocolError:
+        return
+    kind = classify(head.method, head.fields)
+    verdict = decide(head, kind, Asker(CLIENT, session), policy, ConnectionHeads(), "id1", NOW)
+    match verdict:
+        case Forward():
+            is_forwarded_well(verdict, head, session)
+        case Respond():
+            answer = answers.respond(verdict, kind, request_id="id1", close=False, head_only=False)
+            assert re.match(rb"HTTP/1\.1 [2-5]\d\d [A-Za-z -]*\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n", answer)
+        case Challenge():
+            assert session is None
+            answer = answers.challenge(verdict, request_id="id1", close=False, head_only=False)
+            assert re.match(rb"HTTP/1\.1 (?:303|401) [A-Za-z ]+\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n", answer)
+
+
+def is_forwarded_well(verdict, head, session):
+    """A stranger's request goes to our own pages only; no word of the client stands where ours must."""
+    own = verdict.route.kind is RouteKind.OWN
+    assert session is not None or own
+    assert UPSTREAM_HEAD.fullmatch(verdict.upstream_head)
+    lines = verdict.upstream_head.lower().split(b"\r\n")
+    names = [line.partition(b":")[0] for line in lines[1:]]
+    assert not {b"content-length", b"transfer-encoding", b"remote-user", b"forwarded", b"te"} & set(names)
+    assert names.count(b"host") == 1
+    assert b"6.6.6.6" not in verdict.upstream_head
+    assert b"evil" not in b"".join(line for line in lines[1:])
+    assert b"__host-http-nbgate" not in b"".join(lines)
+    if not own:
+        assert f"authorization: token {TOKEN}".encode() in lines
+        assert b"x-forwarded-for: 192.0.2.7" in lines
+        query = lines[0].decode("latin-1").partition("?")[2].rpartition(" ")[0]
+        assert {"token", "access_token"}.isdisjoint(name for name, _ in parse_qsl(query, keep_blank_values=True))
+    assert head.fields.websocket is not None or b"upgrade" not in names
