@@ -8,6 +8,7 @@ from pathlib import Path
 from nbgate.testing.process import descendants
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _UTIME, _STIME = 11, 12  # fields of /proc/PID/stat after the name in parentheses
 
 
@@ -32,11 +33,19 @@ def family_resident_bytes(roots: list[int]) -> int:
 
 
 def _proportional_bytes(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        except PermissionError:  # a process that may not be looked into, and we are not root
+            return own_bytes(pid)
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
     return 0
+
+
+def own_bytes(pid: int) -> int:
+    """Return the memory of `pid` that is no file's; anybody may ask that of any process."""
+    _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split())
+    return (resident - shared) * PAGE_BYTES
 
 
 def cores() -> tuple[int, int]:

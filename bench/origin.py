@@ -1,10 +1,14 @@
-"""The server behind every side: nginx on loopback without TLS; 1 KB of JSON that may not be stored, and 256 MiB."""
+"""The server behind every side: nginx on loopback without TLS; 1 KB of JSON that may not be stored, and 256 MiB.
+
+Websockets it hands on to an echo (`bench.echo_service`).
+"""
 
 import contextlib
 import json
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +22,7 @@ SMALL_BYTES, BIG_BYTES = 1024, 256 << 20
 
 CONFIG = """\
 daemon off; master_process off; worker_processes 1; pid {folder}/origin.pid; error_log {folder}/origin.log;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
   {temporary}
@@ -27,7 +31,12 @@ http {{
     root {folder}/www; add_header Cache-Control no-store; default_type application/json;
     # head and body of a small answer in one packet, as notebook servers send them
     location /api/ {{ sendfile off; rewrite ^ /small.json break; }}
+    error_page 405 =200 /small.json;  # a write is answered like a read
     location /files/ {{ sendfile on; tcp_nopush on; }}
+    location /terminals/ {{
+      proxy_pass http://127.0.0.1:{echo}; proxy_http_version 1.1; proxy_read_timeout 1h;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+    }}
   }}
 }}
 """
@@ -68,20 +77,24 @@ def wait_for_port(port: int, program: Program) -> None:
 def running_origin(folder: Path) -> Iterator[int]:
     """Run the origin; give its port."""
     folder.mkdir()
-    port = free_port()
+    port, echo = free_port(), free_port()
     big = folder / "www" / BIG_PATH.lstrip("/")
     big.parent.mkdir(parents=True)
     with big.open("wb") as out:
         out.truncate(BIG_BYTES)
     (folder / "www" / SMALL_FILE).write_bytes(small_body())
     config = folder / "origin.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port, temporary=nginx_temporary(folder)))
+    config.write_text(CONFIG.format(folder=folder, port=port, echo=echo, temporary=nginx_temporary(folder)))
     program = Program(nginx_command(config), folder / "origin.out")
+    service = Program([sys.executable, "-m", "bench.echo_service", str(echo)], folder / "echo.log")
     program.start()
+    service.start()
     try:
         wait_for_port(port, program)
+        wait_for_port(echo, service)
         yield port
     finally:
+        service.end()
         program.end()
 
 

@@ -2,11 +2,13 @@
 
 import json
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 
 from bench.load import SmallLoad
 from bench.measure import Figures
+from bench.proxies import chp_program
 
 BROWSER = SmallLoad("browser", "polls", 6)
 CROWD = SmallLoad("crowd", "polls", 64)
@@ -34,6 +36,11 @@ ROWS = (
     *_small_rows(UNLIKE),
     ("download.cpu_s_per_gib", "download of 256 MiB: CPU s per GiB", "{:.2f}"),
     ("download.mib_per_s", "MiB per second", "{:.0f}"),
+    ("echo.cpu_us", "websocket messages of 120 bytes, 16 sockets: CPU µs there and back", "{:.1f}"),
+    ("echo.rate", "messages there and back per second", "{:.0f}"),
+    ("idle.kib", "idle websockets: KiB each", "{:.1f}"),
+    ("handshake.cpu_us", "full TLS handshakes: CPU µs each", "{:.0f}"),
+    ("handshake.rate", "handshakes per second", "{:.0f}"),
     ("memory_mib", "memory after small requests, MiB", "{:.0f}"),
     ("start_ms", "start to the first login page, ms", "{:.0f}"),
 )
@@ -69,7 +76,7 @@ def as_json(figures: dict[str, Figures], options: dict[str, object]) -> str:
             "medians": {figure: side.median(figure) for figure in side.rounds},
             "rounds": side.rounds,
             "requests": side.requests,
-            "records": side.records,
+            "records": side.records or None,
         }
         for name, side in figures.items()
     }
@@ -91,7 +98,7 @@ def _rows(figures: dict[str, Figures]) -> Iterator[list[str]]:
         yield [title, *cells, *(_comparison(figures, figure, name) for name in others)]
     yield [
         "requests / records in its log",
-        *(f"{s.requests} / {s.records}" for s in figures.values()),
+        *(f"{side.requests} / {side.records or 'no log'}" for side in figures.values()),
         *("" for _ in others),
     ]
 
@@ -118,12 +125,16 @@ def machine() -> dict[str, str]:
         "python": f"{platform.python_version()} ({platform.python_compiler()})",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "nginx": _version("/usr/sbin/nginx", "-v"),
+        "haproxy": _version("/usr/sbin/haproxy", "-v"),
         "caddy": _version("caddy", "version"),
+        "configurable-http-proxy": _version(chp_program(), "--version"),
         "wrk": _version("wrk", "-v"),
     }
 
 
-def _version(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+def _version(program: str, argument: str) -> str:
+    if not shutil.which(program):
+        return ""
+    done = subprocess.run([program, argument], capture_output=True, text=True)
     lines = (done.stdout + done.stderr).strip().splitlines()
     return lines[0] if lines else ""

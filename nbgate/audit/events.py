@@ -209,7 +209,10 @@ class ConfigLoaded(Event, frozen=True, tag="config.loaded"):
 
 
 class CertificateChange(Event, frozen=True, tag="certificate.change"):
-    """The files of the certificate changed: it is in force, or was refused. Not recorded: any key."""
+    """The files of the certificate changed: it is in force, or was refused: then the fields are of the one that stays.
+
+    Not recorded: any key.
+    """
 
     message: str
     certificate_sha256: str

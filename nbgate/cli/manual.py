@@ -1,6 +1,7 @@
 """`python -m nbgate.cli.manual docs`: write the reference pages and the man page from what the program itself knows.
 
-All of it follows from the table of commands and the schema; a test compares it with what is in the tree.
+All of it follows from the table of commands, the schema and the shipped rules; a test compares it with what is in the
+tree.
 """
 
 import json

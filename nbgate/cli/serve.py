@@ -33,7 +33,7 @@ from nbgate.terminal import say
 MAX_OPEN_FILES = 1 << 18
 MAX_PORT = 65535
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
-# What Python, OpenSSL, the locale and the search for notebook servers read.
+# What Python, OpenSSL, the C library with what is loaded into it, the locale and the search for notebook servers read.
 _NEEDED = frozenset({
     "HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD",
     "OPENSSL_CONF", "OPENSSL_MODULES", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "XDG_DATA_HOME",
@@ -117,6 +117,7 @@ def make_plan(source: Source, loaded: Loaded) -> Plan:
         environ=child_environment(needed_environment(os.environ), Path(nbgate.__file__).resolve().parent.parent),
         workers=len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers,
         ip=config.ip,
+        hosts=config.hosts,
         http_port=config.http_port,
         drain_seconds=config.limits.drain_seconds,
     )

@@ -31,7 +31,7 @@ def _print_status(status: dict[str, Any]) -> None:
             ("certificate", f"SHA-256 {status['certificate_sha256']}"),
             ("users", status["users"]),
             ("sessions", status["sessions"]),
-            *((("penalties", f"{status['penalties']} netblocks are refused"),) if status["penalties"] else ()),
+            *((("penalties", f"{status['penalties']} netblocks refused"),) if status["penalties"] else ()),
             ("audit", f"{written}, next record {audit['next_seq']} in {audit['segment']}"),
         ],
     )

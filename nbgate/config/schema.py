@@ -40,7 +40,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 100.0
     netblock_request_burst: Annotated[int, Meta(ge=1, description="How many of them may come at once.")] = 400
     netblock_refusals_per_minute: Annotated[
-        int, Meta(ge=1, description="Refusals of it that the audit tells one by one; what is above is summed up.")
+        int, Meta(ge=1, description="Its refusals and requests of a minute that are recorded one by one.")
     ] = 100
     session_requests: Annotated[int, Meta(ge=1, description="Requests of one session at once.")] = 200
     session_websockets: Annotated[int, Meta(ge=1, description="Websockets of one session at once.")] = 64
@@ -120,7 +120,7 @@ class Penalties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 15.0
     longest_seconds: Annotated[float, Meta(gt=0, description="Penalties of one netblock add up to no more.")] = 600.0
     netblocks: Annotated[
-        int, Meta(ge=16, le=1048576, description="Netblocks remembered; past it the one nearest its end is dropped.")
+        int, Meta(ge=16, le=131072, description="Netblocks remembered; past it the one nearest its end is dropped.")
     ] = 65536
 
 

@@ -4,11 +4,31 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+
+from nbgate.edge.admission import End, Ticket
+from nbgate.model.client import Client
+from nbgate.reasons import Reason
 
 ACCEPTS_PER_TURN = 16
 PAUSE_SECONDS = 0.1
 NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Gate(Protocol):
+    """What whoever accepts connections asks of its worker."""
+
+    def enter(self, client: Client, end: End) -> Ticket | None:
+        """Give a connection its ticket; None, and it is recorded, when there is no place for it."""
+        ...
+
+    def make_room(self) -> object:
+        """End a connection that can be spared: no more files can be opened."""
+        ...
+
+    def refused(self, ticket: Ticket, reason: Reason | None, status: int) -> None:
+        """Take note that a connection never became one of HTTPS, and record why; None: nobody needs to know."""
+        ...
 
 
 class AcceptLoop:
@@ -79,7 +99,11 @@ class AcceptLoop:
                 self._loop.call_later(PAUSE_SECONDS, self._resume, listening)
                 return
             sock.setblocking(False)
-            self._arrived(sock, address)
+            try:
+                self._arrived(sock, address)
+            except BaseException:  # a fault of ours: the log says which, and nobody else would close it
+                sock.close()
+                raise
 
     def _resume(self, listening: socket.socket) -> None:
         if listening in self._sockets:

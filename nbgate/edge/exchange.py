@@ -275,6 +275,7 @@ class Exchange:
         self.release_upstream(reusable=False)
         self.wants_body = False
         self.done(keep=False)
+        self.connection.finish()  # whoever sends so is not waited for as one that reads slowly
 
     def body_late(self) -> None:
         """End the exchange: the body paused for too long (asked by the connection's deadline)."""
@@ -314,13 +315,13 @@ class Exchange:
             random=self.worker.random,
             request_id=self.request_id,
         )
-        self.connection.write(data)
-        self.deadline = NEVER
         if self.uplink is not None:
             self.uplink.wait_no_longer()
-        self.is_done = True  # from here the tunnel keeps the account
         record_open(self)
         self.tunnel = Tunnel(self, extensions=switch.extensions is not None)
+        self.connection.write(data)  # now, when nothing of ours can fail any more: no 500 may follow it
+        self.deadline = NEVER
+        self.is_done = True  # from here the tunnel keeps the account
         self.connection.begin_tunnel(self.tunnel)
         if rest:
             self.tunnel.upstream_data(rest)
@@ -372,7 +373,7 @@ class Exchange:
             self.worker.suspect(self.forward.route.name)
 
     def leave(self) -> None:
-        """Count this no more among what its session has under way; a tunnel calls it when it has ended."""
+        """Count this no more among what its session has under way; for a tunnel its connection calls it in the end."""
         if self.count is not None:
             self.count.n -= 1
             self.count = None
@@ -383,9 +384,5 @@ class Exchange:
         if self.uplink is not None:
             self.uplink.wait_no_longer()
         self.uplink = None  # it points back here: without the cycle all of this is freed at once, not by the collector
-        if (
-            self.session is not None
-            or self.reason is None
-            or self.worker.refusals.tells(self.client, self.reason, self.status)
-        ):
+        if self.session is not None or self.worker.refusals.tells(self.client, self.reason, self.status):
             record_request(self, self.worker.clock.monotonic() - self._started)

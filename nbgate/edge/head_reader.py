@@ -12,16 +12,12 @@ from nbgate.reasons import Reason
 
 
 class HeadReader:
-    """One connection's heads.
+    """One connection's heads."""
 
-    Attributes:
-        has_begun: A head has come in part.
-    """
-
-    __slots__ = ("_fields", "_judged", "_limits", "_parser", "_scanned", "_session_id", "_tables", "has_begun")
+    __slots__ = ("_fields", "_is_partial", "_judged", "_limits", "_parser", "_scanned", "_session_id", "_tables")
 
     def __init__(self) -> None:
-        self.has_begun = False
+        self._is_partial = False
         self._scanned = 0
         self._judged = 0
         self._parser: HeadParser | None = None
@@ -45,10 +41,10 @@ class HeadReader:
         if end < 0:
             self._judged = judge_partial(buffer, policy.head_limits, self._judged)
             self._scanned = len(buffer)
-            self.has_begun = True
-        elif self.has_begun:
+            self._is_partial = True
+        elif self._is_partial:
             self._scanned = self._judged = 0
-            self.has_begun = False
+            self._is_partial = False
         return end
 
     def read(self, raw: bytes, policy: Policy) -> RequestHead:

@@ -12,8 +12,8 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
-from nbgate.edge.accept import AcceptLoop
-from nbgate.edge.admission import End, Ticket
+from nbgate.edge.accept import AcceptLoop, Gate
+from nbgate.edge.admission import Ticket
 from nbgate.edge.tls import Handshake, failed_handshake
 from nbgate.errors import ProtocolError
 from nbgate.http.proxy_protocol import ProxyHeader
@@ -31,16 +31,8 @@ _HOST_LINE = re.compile(
 )
 
 
-class Gate(Protocol):
-    """What the listener asks of its worker."""
-
-    def enter(self, client: Client, end: End) -> Ticket | None:
-        """Give a connection its ticket; None, and it is recorded, when there is no place for it."""
-        ...
-
-    def make_room(self) -> object:
-        """End a connection that can be spared: no more files can be opened."""
-        ...
+class TlsGate(Gate, Protocol):
+    """What the listener asks of its worker besides."""
 
     def identify(self, ticket: Ticket, client: Client) -> None:
         """Take note of what the PROXY header says."""
@@ -56,10 +48,6 @@ class Gate(Protocol):
 
     def connection(self, ticket: Ticket) -> asyncio.Protocol:
         """Return the protocol for a client whose handshake is about to begin."""
-        ...
-
-    def refused(self, ticket: Ticket, reason: Reason | None, status: int) -> None:
-        """Take note that a connection never became one, and record why; None: nobody needs to know."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -97,7 +85,7 @@ class Arrival:
 class Listener(AcceptLoop):
     """Accepts on inherited sockets until `stop`, and begins the handshakes."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: list[socket.socket], gate: Gate) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: list[socket.socket], gate: TlsGate) -> None:
         super().__init__(loop, sockets, self._arrive, gate.make_room)
         self._gate = gate
         self._waiting: dict[socket.socket, Arrival] = {}

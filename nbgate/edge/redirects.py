@@ -9,10 +9,10 @@ import contextlib
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
-from nbgate.edge.accept import AcceptLoop
-from nbgate.edge.admission import End, Ticket
+from nbgate.edge.accept import AcceptLoop, Gate
+from nbgate.edge.admission import Ticket
 from nbgate.edge.head_reader import HeadReader
 from nbgate.errors import ProtocolError
 from nbgate.http.head import RequestHead
@@ -26,22 +26,6 @@ HTTPS_PORT = 443
 GOODBYE_SECONDS = 2.0
 _READ_BYTES = 16384
 _METHODS = frozenset({"GET", "HEAD"})
-
-
-class Gate(Protocol):
-    """What the redirects ask of their worker."""
-
-    def enter(self, client: Any, end: End) -> Ticket | None:
-        """Give a connection its ticket; None, and it is recorded, when there is no place for it."""
-        ...
-
-    def make_room(self) -> object:
-        """End a connection that can be spared: no more files can be opened."""
-        ...
-
-    def refused(self, ticket: Ticket, reason: Reason | None, status: int) -> None:
-        """Take note that a connection is over, and record why; None: nobody needs to know."""
-        ...
 
 
 class Visit:

@@ -1,7 +1,8 @@
-"""The records of what was refused before it was a request, and the bound on how many of them strangers can cause.
+"""The records of what was refused before it was a request, and the bound on how many records strangers can cause.
 
-Above `netblock_refusals_per_minute` of one netblock they are only counted; the sums are recorded when their minute is
-over, and at the end. What somebody with a live session did is always recorded by itself. It refuses nothing.
+Above `netblock_refusals_per_minute` of one netblock they are only counted, what was served to a stranger too; the sums
+are recorded when their minute is over, and at the end. What somebody with a live session did is always recorded by
+itself. It refuses nothing.
 """
 
 from typing import cast
@@ -31,10 +32,10 @@ class Refusals:
         """Tell so many of one netblock in a minute."""
         self._tally.told = told_per_minute
 
-    def tells(self, client: Client, reason: Reason, status: int) -> bool:
-        """Say whether the refusal of a stranger is to be recorded; one that is not is counted."""
-        self.count += 1
-        return self._tally.tells(client.netblock, (reason, status), self._clock.monotonic())
+    def tells(self, client: Client, reason: Reason | None, status: int) -> bool:
+        """Say whether what a stranger got is to be recorded by itself, else it is counted; no reason: no refusal."""
+        self.count += reason is not None
+        return self._tally.tells(client.netblock, (reason or Reason.FIXED, status), self._clock.monotonic())
 
     def reject(self, client: Client, reason: Reason, status: int, request_id: str, *, is_stranger: bool) -> None:
         """Record bytes, or a connection, that were refused."""
@@ -52,7 +53,7 @@ class Refusals:
     def _record(self, address: str, port: int, reason: Reason, status: int, request_id: str, count: int) -> None:
         self._outbox.record(
             HttpReject,
-            outcome="failure",
+            outcome="success" if reason is Reason.FIXED else "failure",
             client_ip=address,
             **({"client_port": port} if port else {}),
             status=status,

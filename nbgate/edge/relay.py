@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from nbgate.access.paths import RequestKind
 from nbgate.edge.repeats import learn_from
 from nbgate.errors import UpstreamProtocolError
-from nbgate.http.framing import LAST_CHUNK, Body, ChunkedBody, EofBody, LengthBody, NoBody, encode_chunk
+from nbgate.http.framing import LAST_CHUNK, Body, NoBody, encode_chunk
 from nbgate.http.head import find_head_end
-from nbgate.http.response import BodyFraming, ResponseHead
+from nbgate.http.response import BodyFraming, ResponseHead, body_of
 from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
 from nbgate.reasons import Reason
 from nbgate.rewrite.html import BANNER, PageRewriter
@@ -124,7 +124,7 @@ class Relay:
             state = exchange.forward.state
             banner = BANNER if self._head.banner else b""
             self._page = PageRewriter(state.token, after_head=banner, secret=state.secret)
-        self._body = _decoder(head)
+        self._body = body_of(head)
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status
         exchange.deadline = exchange.worker.loop.time() + exchange.policy.limits.upstream_body_seconds
@@ -165,15 +165,3 @@ class Relay:
             self.exchange.connection.abort()
         else:
             self.exchange.fail(reason, 502, close=True)
-
-
-def _decoder(head: ResponseHead) -> Body:
-    match head.framing:
-        case BodyFraming.NONE:
-            return NoBody()
-        case BodyFraming.LENGTH:
-            return LengthBody(head.length or 0)
-        case BodyFraming.CHUNKED:
-            return ChunkedBody(strict=False)
-        case BodyFraming.EOF:
-            return EofBody()

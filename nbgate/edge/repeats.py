@@ -123,7 +123,7 @@ class Repeats:
         return _kind_of(place) in self._seen
 
     def learn(self, place: Place, seen: Seen) -> None:
-        """Remember the verdict for places of this kind; there are four kinds for a route."""
+        """Remember the verdict for places of this kind; there are few kinds for a route."""
         self._seen[_kind_of(place)] = seen
         self._paths.clear()
 

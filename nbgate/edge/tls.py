@@ -8,13 +8,15 @@ import contextlib
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nbgate.http.hosts import name_of
 from nbgate.link.tls_context import server_context
 from nbgate.model.keys import TlsMaterial
 from nbgate.reasons import Reason
+
+LOCALHOST = "localhost"  # who sits at this machine may call it so: its requests are judged where that is known
 
 
 class ServerSide(ssl.SSLObject):
@@ -75,7 +77,7 @@ def make_context(material: TlsMaterial, hosts: tuple[str, ...] = ()) -> ssl.SSLC
     Args:
         material: Chain, key and profile.
         hosts: The public names, lower case, with or without a port; a client that asks for another name gets the alert
-            `unrecognized_name`, one that asks for none is served. Empty: any name.
+            `unrecognized_name`, one that asks for none, or for `localhost`, is served. Empty: any name.
 
     Raises:
         ssl.SSLError: OpenSSL does not take the pair, although the keeper's own test passed.
@@ -83,11 +85,13 @@ def make_context(material: TlsMaterial, hosts: tuple[str, ...] = ()) -> ssl.SSLC
     context = server_context(material)
     context.sslobject_class = ServerSide
     # OpenSSL calls it in every handshake, also where no name is sent and where a session is resumed.
-    context.sni_callback = _note_name(frozenset(name_of(host).strip("[]") for host in hosts))
+    context.sni_callback = _note_name(
+        frozenset(name_of(host).strip("[]") for host in (*hosts, LOCALHOST)) if hosts else hosts
+    )
     return context
 
 
-def _note_name(names: frozenset[str]) -> Callable[[Any, str | None, ssl.SSLContext], int | None]:
+def _note_name(names: Collection[str]) -> Callable[[Any, str | None, ssl.SSLContext], int | None]:
     def note(ours: Any, name: str | None, _context: ssl.SSLContext) -> int | None:
         if name is not None:
             name = name.lower()

@@ -64,8 +64,8 @@ class Uplink:
         """Send the request on a kept connection, or on a new one."""
         exchange = self.exchange
         head = exchange.head
-        if not self._joins_those_who_wait():
-            exchange.refuse(Reason.UPSTREAM_BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+        collects = self._own and exchange.wants_body  # and waits for nobody but its own client until then
+        if not (collects or self._may_wait()):
             return
         if exchange.wants_body:
             length = head.fields.content_length
@@ -81,6 +81,13 @@ class Uplink:
                 self._collect(self._body, body)
                 return
         self._find_connection()
+
+    def _may_wait(self) -> bool:
+        """Let the request wait for the upstream's answer, or refuse it."""
+        if self._joins_those_who_wait():
+            return True
+        self.exchange.refuse(Reason.UPSTREAM_BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+        return False
 
     def _joins_those_who_wait(self) -> bool:
         """Count the request among those that wait for this upstream's answer; False where there are enough."""
@@ -201,7 +208,7 @@ class Uplink:
         except ProtocolError as error:
             self._broken(error)
             return
-        if not self.exchange.wants_body:
+        if not self.exchange.wants_body and self._may_wait():
             self._find_connection()
 
     def _decode(self, body: ChunkedBody | LengthBody, data: bytes) -> bytes:
@@ -267,6 +274,7 @@ class Uplink:
             self.relay.end_of_upstream(broken=broken)
         elif upstream is not None and upstream.reused and self._may_retry(self.relay):
             self.relay = None
+            exchange.deadline = NEVER  # connecting has its own
             self._begin_connecting()
         else:
             exchange.suspect()

@@ -218,7 +218,7 @@ class WorkerCore:
         if self._link is not None:
             self._link.send(records)
 
-    # what the listener asks (`Gate`)
+    # what listener and redirects ask (`TlsGate`)
 
     def enter(self, client: Client, end: End) -> Ticket | None:
         """Give a connection its ticket; None, and it is recorded, when there is no place for it."""

@@ -75,6 +75,14 @@ def judge_origin(
     return _judge_write(fields, own_page=own_page)
 
 
+def is_of_another_site(fields: Fields) -> bool:
+    """Say whether a browser tells that another site's page made it ask: in Sec-Fetch-Site, or in Origin.
+
+    A handshake of a websocket always has an Origin, and in some browsers nothing else.
+    """
+    return fields.fetch_site in _OTHER_SITES or any(not is_own_origin(origin, fields.host) for origin in fields.origins)
+
+
 def judge_document(fields: Fields) -> Reason | None:
     """Say why an own HTML page must not be shown: script of an upstream's page must not fetch a form token (T22).
 

@@ -50,8 +50,8 @@ class PenaltyTable:
         longest = now_monotonic + self.limits.longest_seconds
         held.until_monotonic = min(held.until_monotonic + seconds, longest)
         heapq.heappush(self._ends, (held.until_monotonic, netblock))
-        threshold = min(self.limits.threshold_seconds, self.limits.longest_seconds)  # else it would never be reached
-        takes_force = not held.refused and held.until_monotonic - now_monotonic >= threshold
+        threshold = min(now_monotonic + self.limits.threshold_seconds, longest)  # else it would never be reached
+        takes_force = not held.refused and held.until_monotonic >= threshold  # ends, for a difference is rounded
         held.refused = held.refused or takes_force
         self._tidy()
         return takes_force

@@ -11,6 +11,7 @@ import httptools
 from msgspec import Struct
 
 from nbgate.errors import UpstreamProtocolError
+from nbgate.http.framing import Body, ChunkedBody, EofBody, LengthBody, NoBody
 from nbgate.http.headers import HOP_BY_HOP, split_list
 from nbgate.reasons import Reason
 
@@ -217,3 +218,16 @@ def _read_framing(
     if announced is not None:
         return announced, BodyFraming.LENGTH
     return None, BodyFraming.EOF
+
+
+def body_of(head: ResponseHead) -> Body:
+    """Return what reads the body behind `head`."""
+    match head.framing:
+        case BodyFraming.NONE:
+            return NoBody()
+        case BodyFraming.LENGTH:
+            return LengthBody(head.length or 0)
+        case BodyFraming.CHUNKED:
+            return ChunkedBody(strict=False)
+        case BodyFraming.EOF:
+            return EofBody()

@@ -83,10 +83,9 @@ class CertificateWatch:
             _log.info("the certificate was replaced, the new one is in force", fingerprint=fingerprint(material))
 
     def _refuse(self, seen: Signature, error: NbgateError) -> None:
-        if seen in {self._suspect, self._told}:
-            if seen != self._told:
-                self._record(CertificateChange, f"the files changed: refused: {error.public}", outcome="failure")
-                _log.error("certificate refused, the old one stays", problem=error.public, hint=error.hint)
+        if seen == self._suspect and seen != self._told:
+            self._record(CertificateChange, f"the files changed: refused: {error.public}", outcome="failure")
+            _log.error("certificate refused, the old one stays", problem=error.public, hint=error.hint)
             self._told = seen
         self._suspect = seen
 

@@ -114,6 +114,7 @@ class Keeper:
                 clock=parts.clock,
                 random_bytes=parts.random_bytes,
                 absolute_seconds=lambda: self.config.sessions.absolute_seconds,
+                netblock_attempts=lambda: max(1, self.config.login.queue // 3),
             )
         )
         self.accounts = Accounts(

@@ -15,6 +15,7 @@ from nbgate.crypto.tokens import TOKEN_BYTES, new_session_token, parse_session_t
 from nbgate.errors import AuditError, CredentialRejected, InputRefused, LoginBusy, StoreError
 from nbgate.keeper.audit import AuditLog
 from nbgate.model.account import StoredSession, parse_user_name
+from nbgate.model.client import make_client
 from nbgate.model.principal import Principal
 from nbgate.model.session import Session
 from nbgate.ports import PasswordAuthenticator, SessionStore, StoreRunner
@@ -40,7 +41,12 @@ class LoginAttempt(Struct, frozen=True, kw_only=True):
 
 
 class LoginParts(Struct, frozen=True, kw_only=True):
-    """What `Login` works with; `absolute_seconds` says how long a session that begins now lives at most."""
+    """What `Login` works with.
+
+    Attributes:
+        absolute_seconds: How long a session that begins now lives at most.
+        netblock_attempts: How many logins of one netblock are tried at once.
+    """
 
     authenticator: PasswordAuthenticator
     sessions: SessionStore
@@ -49,6 +55,7 @@ class LoginParts(Struct, frozen=True, kw_only=True):
     clock: Clock
     random_bytes: Callable[[int], bytes]
     absolute_seconds: Callable[[], float]
+    netblock_attempts: Callable[[], int]
 
 
 class Login:
@@ -56,20 +63,21 @@ class Login:
 
     def __init__(self, parts: LoginParts) -> None:
         self._parts = parts
+        self._under_way: dict[str, int] = {}
 
     async def attempt(self, attempt: LoginAttempt) -> tuple[StoredSession, str]:
         """Return the new session and the text of its token, which is kept nowhere.
 
         Raises:
             CredentialRejected: The credentials are no one's; every cause looks the same.
-            LoginBusy: Too many passwords are being checked.
+            LoginBusy: Too many passwords are being checked, of all together or of this client's netblock.
             AuditError: The login could not be recorded: there is no session.
             StoreError: The store cannot be used.
         """
         if self._parts.audit.failing_since_unix:
             raise AuditError("the audit cannot be written")
         try:
-            principal = await self._parts.authenticator.authenticate(attempt.username, attempt.password)
+            principal = await self._authenticate(attempt)
             stored, token = self._new_session(principal)
             await self._parts.in_store(self._parts.sessions.create, stored)
         except CredentialRejected:
@@ -87,6 +95,20 @@ class Login:
             await self._parts.in_store(self._parts.sessions.end, (stored.session.id,))
             raise
         return stored, token
+
+    async def _authenticate(self, attempt: LoginAttempt) -> Principal:
+        """Check the password, but not of a netblock that has enough under way: the queue is for everybody."""
+        netblock = _netblock_of(attempt.client)
+        before = self._under_way.get(netblock, 0)
+        if before >= self._parts.netblock_attempts():
+            raise LoginBusy
+        self._under_way[netblock] = before + 1
+        try:
+            return await self._parts.authenticator.authenticate(attempt.username, attempt.password)
+        finally:
+            self._under_way[netblock] -= 1
+            if not self._under_way[netblock]:
+                del self._under_way[netblock]
 
     def _new_session(self, principal: Principal) -> tuple[StoredSession, str]:
         token = new_session_token(self._parts.random_bytes(TOKEN_BYTES))
@@ -121,6 +143,14 @@ class Login:
             request_id=attempt.request_id,
             reason=reason.value,
         )
+
+
+def _netblock_of(client: str) -> str:
+    """Return whom an attempt counts for; who names no address is a program on the private socket, and one crowd."""
+    try:
+        return make_client(client, 0).netblock
+    except ValueError:
+        return ""
 
 
 def recorded_name(username: str) -> str:

@@ -26,7 +26,7 @@ from nbgate.model.keys import TlsMaterial
 
 MIN_RSA_BITS = 2048
 MAX_FILE_BYTES = 1 << 20
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----).)*-----END \1-----", re.DOTALL)
 _ENCRYPTED = re.compile(rb"BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
 _KEY_TYPES = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
 _MAKE_ONE = (
@@ -83,8 +83,11 @@ def fingerprint(material: TlsMaterial) -> str:
 
 def _read(path: Path, what: str) -> tuple[bytes, os.stat_result]:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES), os.fstat(file.fileno())
+        with open(path, "rb", opener=_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise _error(f"the {what} {path} is no regular file", f"give the path of a file with {_FLAGS[what]}")
+            return file.read(MAX_FILE_BYTES), found
     except FileNotFoundError:
         raise _error(f"the {what} {path} does not exist", f"give its path with {_FLAGS[what]}") from None
     except OSError as error:
@@ -92,6 +95,11 @@ def _read(path: Path, what: str) -> tuple[bytes, os.stat_result]:
         raise _error(
             f"the {what} {path} cannot be read: {said}", "it must be readable for the user that runs nbgate"
         ) from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe to which nobody writes would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 _FLAGS = {"certificate": "--cert, or leave it away and nbgate makes one itself", "key": "--key"}
@@ -149,6 +157,8 @@ def _require_private(path: Path, found: os.stat_result) -> None:
         raise _error(f"the key {path} can be read or changed by other users", f"close it: chmod 600 {path}")
     try:
         require_safe_parent(path)
+    except FileNotFoundError:
+        raise _error(f"the key {path} was moved away while it was read", "try again when it is back") from None
     except PermissionError as error:
         raise _error(
             f"the key {path} lies in a folder in which everybody may replace it",

@@ -5,13 +5,14 @@ keeper that is started anew begins without penalties, and refuses nobody it cann
 """
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 
 from nbgate.audit.events import Penalised
 from nbgate.clock import Clock
 from nbgate.config.schema import Config
 from nbgate.errors import LinkError
 from nbgate.guard.penalties import PenaltyLimits, PenaltyTable
+from nbgate.http.forwarded import Networks, parse_networks
 from nbgate.keeper.audit import AuditLog
 from nbgate.link.messages import Message, PenaltiesPut
 from nbgate.model.penalty import Offence, Penalty
@@ -31,7 +32,7 @@ class KeeperPenalties:
         self._tell = tell
         self._table = PenaltyTable(PenaltyLimits(threshold_seconds=0.0, longest_seconds=0.0, netblocks=0))
         self._seconds: dict[str, float] = {}
-        self._hops: tuple[IPv4Network | IPv6Network, ...] = ()
+        self._hops: Networks = ()
 
     def use(self, config: Config, rules: Rules) -> None:
         """Judge by this configuration from now on; penalties that are in force stay."""
@@ -42,7 +43,7 @@ class KeeperPenalties:
             netblocks=options.netblocks,
         )
         self._seconds = {rule.id: rule.seconds for rule in rules.rules if rule.action is Action.PENALISE}
-        self._hops = tuple(ip_network(hop, strict=False) for hop in config.trusted_proxies)
+        self._hops = parse_networks(config.trusted_proxies)
 
     def take(self, offences: Iterable[Offence]) -> None:
         """Add up what a worker reports.

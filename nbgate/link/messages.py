@@ -254,7 +254,8 @@ class UpstreamSuspect(Message, frozen=True):
 class WorkerStatus(Message, frozen=True):
     """Counters for `nbgate status`, once a second while something changes.
 
-    Of `places` for connections so many are taken, by strangers so many; `lag_seconds` is how late the loop is.
+    `places` is how many `connections` there may be, `strangers` how many of them take a place for strangers,
+    `lag_seconds` how late the loop is.
     """
 
     connections: int

@@ -12,6 +12,11 @@ class Client(Struct, frozen=True, gc=False):
     port: int
     netblock: str
 
+    @property
+    def is_local(self) -> bool:
+        """True where it is on this machine."""
+        return self.address == "::1" or self.address.startswith("127.")
+
 
 def make_client(address: str, port: int) -> Client:
     """Return the client at an IP address; an IPv4 address written as an IPv6 one is an IPv4 address.

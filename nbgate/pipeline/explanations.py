@@ -31,8 +31,12 @@ _TEXTS = {
         "The part of the gateway that knows logins is starting again; your notebook server is untouched.",
     ),
     Reason.LOGIN_REQUIRED: ("Log in first", "This needs a login."),
-    Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
+    Reason.NETBLOCK_RATE: (
+        "Too many requests",
+        "Your address sent more requests without a login than the gateway takes; wait a moment, then try again.",
+    ),
     Reason.NOT_A_DOCUMENT: ("Not for scripts", "This page is for people: open it in a tab of its own."),
+    Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
     Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
     Reason.NO_SERVER: (
         "No notebook server is running",
@@ -43,31 +47,22 @@ _TEXTS = {
         "The request does not say which site it comes from; browsers do. Programs log in first and send JSON.",
     ),
     Reason.ORIGIN_NULL: ("Sent from a sandbox", "A sandboxed page may not change anything here."),
-    Reason.NETBLOCK_RATE: (
-        "Too many requests",
-        "Your address sent more requests without a login than the gateway takes; wait a moment, then try again.",
-    ),
     Reason.OVERLOADED: ("Too busy", "The gateway is behind with its work; try again in a moment."),
     Reason.PENALTY: (
         "Refused for a while",
         (
             "Requests from this network looked like a scanner's, so nobody there is asked for a login just now. Try "
-            "again when the time of Retry-After is over; who is signed in is not affected."
+            "again in a few minutes; who is signed in is not affected."
         ),
-    ),
-    Reason.RULE: ("Closed here", "A rule of the gateway closes this address."),
-    Reason.SESSION_RATE: ("Too many requests", "Your session sends requests faster than it may; wait a moment."),
-    Reason.SESSION_REQUESTS: (
-        "Too many requests at once",
-        "Your session has as many requests under way as it may; wait until some of them are answered.",
-    ),
-    Reason.SESSION_WEBSOCKETS: (
-        "Too many open connections",
-        "Your session has as many notebooks, consoles and terminals open as it may; close some of them.",
     ),
     Reason.PREFLIGHT: (
         "Another site asks",
         "A script of another site asks whether it may send a request here: it may not, whatever the server would say.",
+    ),
+    Reason.RULE: ("Closed here", "A rule of the gateway closes this address."),
+    Reason.SECRET_IN_RESPONSE: (
+        "Answer withheld",
+        "The notebook server's answer held its own access token; the gateway did not pass it on.",
     ),
     Reason.SERVICE_WORKER: (
         "No service worker here",
@@ -76,9 +71,14 @@ _TEXTS = {
     Reason.SESSION_ENDED: ("Signed out", "Your session has ended; log in again."),
     Reason.SESSION_EXPIRED: ("Signed out", "Your session has reached its age limit; log in again."),
     Reason.SESSION_IDLE: ("Signed out", "Your session was idle for too long; log in again."),
-    Reason.SECRET_IN_RESPONSE: (
-        "Answer withheld",
-        "The notebook server's answer held its own access token; the gateway did not pass it on.",
+    Reason.SESSION_RATE: ("Too many requests", "Your session sends requests faster than it may; wait a moment."),
+    Reason.SESSION_REQUESTS: (
+        "Too many requests at once",
+        "Your session has as many requests under way as it may; wait until some of them are answered.",
+    ),
+    Reason.SESSION_WEBSOCKETS: (
+        "Too many open connections",
+        "Your session has as many notebooks, consoles and terminals open as it may; close some of them.",
     ),
     Reason.UPSTREAM_BAD_RESPONSE: (
         "The notebook server answered nonsense",

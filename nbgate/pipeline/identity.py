@@ -7,7 +7,7 @@ sees no session: this is about addresses, not people.
 from nbgate.errors import ProtocolError
 from nbgate.http.forwarded import client_of, is_trusted
 from nbgate.http.head import Fields
-from nbgate.http.hosts import is_public, name_of
+from nbgate.http.hosts import is_local, is_public, name_of
 from nbgate.model.client import Client, make_client
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
@@ -36,16 +36,19 @@ class Identity:
 
         Raises:
             ProtocolError: WRONG_HOST, 421: the request is for a name that is not ours, or for another one than the
-                connection is for. A trusted hop speaks for many clients, and may mix their requests.
+                connection is for. A trusted hop speaks for many clients, and may mix their requests. Who sits at this
+                machine may call it localhost: that is how the first account is made, and no page can lie about it.
 
         Source: THREATS T20, T27, D28; RFC 9110 sections 7.4 and 15.5.20.
         """
         if fields is self._fields and policy is self._policy:
             return self._client
-        if policy.exposure.hosts and not is_public(fields.host, policy.exposure.hosts):
+        client, hosts = self._peer, policy.exposure.hosts
+        is_hop = is_trusted(client.address, policy.trusted_hops)
+        at_home = client.is_local and not is_hop and is_local(fields.host)
+        if hosts and not at_home and not is_public(fields.host, hosts):
             raise ProtocolError(Reason.WRONG_HOST, 421)
-        client = self._peer
-        if is_trusted(client.address, policy.trusted_hops):
+        if is_hop:
             address = client_of(client.address, fields.forwarded_for, policy.trusted_hops)
             client = client if address == client.address else make_client(address, 0)
         else:

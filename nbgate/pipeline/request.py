@@ -9,7 +9,7 @@ import math
 from msgspec import Struct
 
 from nbgate.access.paths import Page, RequestKind, judge_login
-from nbgate.guard.origin import judge_document, judge_origin
+from nbgate.guard.origin import is_of_another_site, judge_document, judge_origin
 from nbgate.http.head import RequestHead
 from nbgate.model.client import Client
 from nbgate.model.route import Condition, Route, UpstreamState
@@ -26,7 +26,6 @@ from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SOCKETS = frozenset({"/_nbgate/diagnose/socket"})
-OTHER_SITES = frozenset({"cross-site", "same-site"})
 AUDIT_GRACE_SECONDS = 600.0
 
 
@@ -143,7 +142,7 @@ def _judge_stranger(head: RequestHead, place: Place) -> Rule | None:
 
     Else any page could have its visitors refused. A scanner that sends such a header is only spared what it costs.
     """
-    if not place.findings or head.fields.fetch_site in OTHER_SITES:
+    if not place.findings or is_of_another_site(head.fields):
         return None
     return place.finding(Action.PENALISE, head.method)
 

@@ -28,7 +28,9 @@ def sandbox_line(response: ResponseHead) -> bytes:
 
 def _may_run(content_type: str | None) -> bool:
     """Say whether a browser could run scripts in it; what is no clear type could be read as any."""
-    kind = "" if content_type is None else content_type.partition(";")[0].strip(" \t")
+    if content_type is None or "," in content_type:  # of a list some browsers take the last
+        return True
+    kind = content_type.partition(";")[0].strip(" \t")
     is_document = kind in _DOCUMENTS or kind.endswith("+xml") or kind.startswith("multipart/")
     return is_document or _TYPE.fullmatch(kind) is None
 

@@ -4,6 +4,7 @@ It decides nothing about people or methods. It never decodes: `nbgate.http.targe
 matched here is exactly what is forwarded.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from nbgate.errors import ConfigError, Problem
@@ -28,6 +29,9 @@ class RouteTable:
         if problems:
             raise ConfigError(tuple(problems))
         self._lengths = tuple(sorted({len(segments) for segments in self._by_prefix}, reverse=True))
+        self._at_or_below = Counter(
+            segments[:depth] for segments in self._by_prefix for depth in range(len(segments) + 1)
+        )
 
     def match(self, segments: tuple[str, ...]) -> Route | None:
         """Return the route with the longest prefix of `segments`.
@@ -43,8 +47,8 @@ class RouteTable:
 
     def has_others_below(self, route: Route, folder: tuple[str, ...]) -> bool:
         """Say whether the prefix of another route than `route` lies at or below `folder`."""
-        depth = len(folder)
-        return any(other is not route and prefix[:depth] == folder for prefix, other in self._by_prefix.items())
+        itself = prefix_segments(route)[: len(folder)] == folder
+        return self._at_or_below[folder] > itself
 
 
 def prefix_segments(route: Route) -> tuple[str, ...]:

@@ -69,9 +69,9 @@ class Door:
             self._narrow = []
         self.sockets = [*self._wide, *self._narrow]
 
-    def urls(self, hostname: str) -> tuple[str, ...]:
-        """Return what to type into a browser, the one that works on this machine last."""
-        return listening.urls("localhost" if self.is_narrow else self._ip, self._ports[0], hostname)
+    def urls(self, hostname: str, hosts: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return what to type into a browser, the one that works on this machine last (`sockets.urls`)."""
+        return listening.urls("localhost" if self.is_narrow else self._ip, self._ports[0], hostname, hosts)
 
     def stop(self) -> None:
         """Let nobody in any more: a client is refused at once, and does not wait for a gateway that is ending."""

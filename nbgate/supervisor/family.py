@@ -30,6 +30,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         environ: The children's environment.
         workers: How many.
         ip: The address to listen on, as given.
+        hosts: The public names, for what is said.
         http_port: Those of the sockets on which plain HTTP is spoken; 0 for none.
         drain_seconds: How long running requests may take after the first SIGTERM.
     """
@@ -39,6 +40,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     environ: dict[str, str]
     workers: int
     ip: str
+    hosts: tuple[str, ...] = ()
     http_port: int = 0
     drain_seconds: float
 

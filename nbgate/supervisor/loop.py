@@ -257,7 +257,7 @@ class Supervisor:
         self.family.tell_keeper(Listening(urls=urls))
 
     def _urls(self) -> tuple[str, ...]:
-        return self.door.urls(socket.gethostname())
+        return self.door.urls(socket.gethostname(), self._plan.hosts)
 
     def _ended(self, slot: Slot, status: int) -> None:
         if self._is_draining:

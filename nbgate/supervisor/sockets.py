@@ -6,6 +6,7 @@ Binds early, so that a mistake shows before anything else starts; when to listen
 import contextlib
 import errno
 import ipaddress
+import re
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nbgate.errors import ExitCode, StartError
 
 BACKLOG = 1024
 HTTPS_PORT = 443
+_PORT = re.compile(r":[0-9]+$")
 _EXAMPLES = {"--port": 8443, "--http-port": 8080}
 _TRIES = 16  # where the system chooses the port
 _ALL = ("::", "0.0.0.0")
@@ -101,7 +103,7 @@ def share(sockets: list[socket.socket]) -> None:
 
 
 def listen(sockets: list[socket.socket]) -> None:
-    """Let clients connect.
+    """Let clients connect; the first of `sockets` is one of HTTPS.
 
     Raises:
         StartError: Somebody else began to listen on the port since it was bound.
@@ -112,7 +114,8 @@ def listen(sockets: list[socket.socket]) -> None:
             sock.listen(BACKLOG)
         except OSError as error:
             address, port, *_ = sock.getsockname()
-            raise _start_error(error, address, port, ExitCode.USAGE, "--port") from error
+            flag = "--port" if port == sockets[0].getsockname()[1] else "--http-port"
+            raise _start_error(error, address, port, ExitCode.USAGE, flag) from error
 
 
 def stop(sockets: list[socket.socket]) -> None:
@@ -149,11 +152,23 @@ def covers_loopback(ip: str) -> bool:
     return ip in {"*", *_ALL}
 
 
-def urls(ip: str, port: int, hostname: str) -> tuple[str, ...]:
-    """Return what to type into a browser; for `*` by this machine's name and on this machine itself."""
-    hosts = {"*": (hostname, "localhost"), "0.0.0.0": (hostname, "localhost"), "::": (hostname, "localhost")}
+def urls(ip: str, port: int, hostname: str, hosts: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return what to type into a browser, the one that works on this machine last.
+
+    Args:
+        ip: Where it listens.
+        port: On which port.
+        hostname: This machine's name; for who listens on all addresses and has no public name.
+        hosts: The public names, if there are any: from elsewhere nothing else is served. One may name another port.
+    """
+    own = f"[{ip}]" if ":" in ip else ip
+    if is_loopback(ip):
+        named: tuple[str, ...] = (own,)
+    else:
+        named = hosts or ((hostname,) if covers_loopback(ip) else (own,))
+        named += ("localhost",) if covers_loopback(ip) else ()
     suffix = "" if port == HTTPS_PORT else f":{port}"
-    return tuple(f"https://{f'[{host}]' if ':' in host else host}{suffix}/" for host in hosts.get(ip, (ip,)))
+    return tuple(f"https://{host}{'' if host in hosts and _PORT.search(host) else suffix}/" for host in named)
 
 
 def _start_error(error: OSError, ip: str, port: int, mistyped: ExitCode, flag: str) -> StartError:

@@ -6,10 +6,10 @@ What the worker does with a connection, without a connection: heads, bodies, the
 from msgspec import Struct
 
 from nbgate.errors import ProtocolError, UpstreamProtocolError
-from nbgate.http.framing import Body, ChunkedBody, EofBody, LengthBody, NoBody
+from nbgate.http.framing import Body, ChunkedBody, LengthBody, NoBody
 from nbgate.http.head import HeadLimits, HeadParser, RequestHead, find_head_end, judge_partial
 from nbgate.http.headers import HeaderTables
-from nbgate.http.response import BodyFraming, KnownHeads, ResponseHead
+from nbgate.http.response import KnownHeads, ResponseHead, body_of
 from nbgate.reasons import Reason
 
 
@@ -147,20 +147,8 @@ class AnswerReader:
             head, self.date = self._known.read(buffer[:end], method=self._method)
             buffer = buffer[end:]
             if not head.is_informational:
-                self.head, self._body = head, _decoder(head)
+                self.head, self._body = head, body_of(head)
         return buffer
-
-
-def _decoder(head: ResponseHead) -> Body:
-    match head.framing:
-        case BodyFraming.NONE:
-            return NoBody()
-        case BodyFraming.LENGTH:
-            return LengthBody(head.length or 0)
-        case BodyFraming.CHUNKED:
-            return ChunkedBody(strict=False)
-        case BodyFraming.EOF:
-            return EofBody()
 
 
 def replay_answer(data: bytes, *, method: str = "GET", head_bytes: int = 65536, step: int = 0) -> Answer:

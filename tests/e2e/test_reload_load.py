@@ -5,13 +5,17 @@ import itertools
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from steady_clients import Requests, echo_until, open_websocket
 
+from bench.cpu import own_bytes
 from nbgate.cli.gateway import ask_running
 from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
+from nbgate.testing.process import descendants
 from nbgate.testing.stub_upstream import StubUpstream
+from nbgate.testing.wait import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -22,6 +26,8 @@ REQUESTS_PER_SECOND = 200
 LEAST_REQUESTS_PER_SECOND = 100
 WEBSOCKETS = 20
 ALL_SECONDS = 60.0
+MORE_DESCRIPTORS, MORE_MIB = 20, 16
+"""What a process may hold more after all of it: connections kept to the upstream, caches; nothing for each reload."""
 CONFIG = CHEAP_LOGIN + "[probe]\ncertificate_seconds = 86400.0\n"
 """Each reload makes one new version, and nothing else does."""
 
@@ -82,9 +88,30 @@ async def reload_often(gateway):
         assert before + 1 == await version(gateway), f"reload {number} by {way.__name__}"
 
 
+def held_by(gateway):
+    """Return descriptors and MiB of each of the gateway's processes."""
+    return {pid: (count_descriptors(pid), own_bytes(pid) >> 20) for pid in descendants(gateway.program.pid)}
+
+
+def count_descriptors(pid):
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except PermissionError:  # only root may count those of most of our processes
+        return 0
+
+
+def grown(gateway, before):
+    now = held_by(gateway)
+    return {
+        pid: (was, now[pid])
+        for pid, was in before.items()
+        if now[pid][0] > was[0] + MORE_DESCRIPTORS or now[pid][1] > was[1] + MORE_MIB
+    }
+
+
 async def test_no_request_fails_and_no_websocket_is_lost_over_many_reloads(gateway):
     cookie = gateway.login()
-    workers = gateway.processes("worker")
+    workers, before = gateway.processes("worker"), held_by(gateway)
     stopping = asyncio.Event()
     requests = Requests(gateway, cookie, connections=10, per_second=REQUESTS_PER_SECOND, fresh_every=20)
     begun = asyncio.get_running_loop().time()
@@ -97,6 +124,7 @@ async def test_no_request_fails_and_no_websocket_is_lost_over_many_reloads(gatew
         stopping.set()
     for socket in sockets:
         await socket.close()
+    wait_until(lambda: not grown(gateway, before), what=f"no more held than before: {grown(gateway, before)}")
     assert [] == requests.failed
     assert requests.answered > LEAST_REQUESTS_PER_SECOND * took
     assert min(echo.result() for echo in echoes) > took / 2

@@ -11,8 +11,11 @@ QUIET_PROBE = "[probe]\ninterval_seconds = 86400.0\n"
 
 
 def descriptors(pid):
-    """Return how many descriptors `pid` has open."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    """Return how many descriptors `pid` has open; 0 where only root may count them."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except PermissionError:
+        return 0
 
 
 def resident_bytes(pid):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import itertools
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from bench.websocket import PATH
 from nbgate.testing.gateway import Gateway
 
 ANSWER_SECONDS = 15.0
+AGAIN_SECONDS = 1.0
 OPENED_AT_ONCE = 16
 MESSAGE = b"\x81\x90" + bytes(4) + b"0123456789abcdef"
 ECHO = b"\x81\x10" + b"0123456789abcdef"
@@ -140,6 +142,7 @@ class Requests:
         self._request = f"GET /api/contents HTTP/1.1\r\nHost: {gateway.host}\r\nCookie: {cookie}\r\n\r\n".encode()
         self._pause_seconds = connections / per_second
         self._connections, self._fresh_every = connections, fresh_every
+        self._due: dict[int, float] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -148,17 +151,24 @@ class Requests:
             yield
 
     async def _ask_on(self, number: int) -> None:
-        due = time.monotonic() + number * self._pause_seconds / self._connections
-        while True:
+        self._due[number] = time.monotonic() + number * self._pause_seconds / self._connections
+        first = self._fresh_every * (number + 1) // self._connections  # so that they do not all connect at once
+        for count in itertools.chain([first], itertools.repeat(self._fresh_every)):
             try:
+                await self._wait(number)
                 async with connected(self._gateway, self._context) as (reader, writer):
-                    for _ in range(self._fresh_every):
-                        due = max(due, time.monotonic() - self._pause_seconds)  # no flood after a hold-up
-                        await asyncio.sleep(due - time.monotonic())
-                        due += self._pause_seconds
+                    for _ in range(count):
                         await self._ask(reader, writer)
+                        await self._wait(number)
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 self.failed.append(repr(error))
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _wait(self, number: int) -> None:
+        """Wait until this client's next request is due; after a hold-up there is no flood."""
+        due = max(self._due[number], time.monotonic() - self._pause_seconds)
+        self._due[number] = due + self._pause_seconds
+        await asyncio.sleep(due - time.monotonic())
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         begun = time.monotonic()

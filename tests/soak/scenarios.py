@@ -127,7 +127,7 @@ async def slow(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
         "logins that failed": refused,
         "logins": len(logins),
         "p99 of logins, ms": p99(logins) * 1000,
-        "descriptors of the worker": max(watch.descriptors[worker]),
+        "descriptors of the worker": max(watch.descriptors[worker], default=0),
         "slow ones that stayed too long": stayed,
         **{f"slow connections, {kind}": it["connections"] for kind, it in told.items()},
         **{f"the longest of them, {kind}, s": it["longest_seconds"] for kind, it in told.items()},
@@ -160,9 +160,8 @@ async def _crowd(gateway: Gateway, sizes: Sizes) -> AsyncIterator[asyncio.Task[b
 
 def deadlines(limits: Limits) -> dict[str, float]:
     """Return how long a slow connection of each kind may last, handshake and all."""
-    body = max(limits.body_grace_seconds, limits.body_idle_seconds)
     read = max(limits.write_stall_seconds, limits.keepalive_seconds)
-    lasts = {"header": limits.head_seconds, "body": body, "read": read}
+    lasts = {"header": limits.head_seconds, "body": limits.body_grace_seconds, "read": read}
     return {kind: seconds + GRACE_SECONDS for kind, seconds in lasts.items()}
 
 

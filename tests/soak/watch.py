@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from bench.cpu import own_bytes
 from nbgate.testing.gateway import Gateway
 from nbgate.testing.process import descendants
 
@@ -26,9 +27,10 @@ class Watch:
     def look(self) -> None:
         """Look once."""
         for pid in descendants(self._gateway.program.pid):
-            with contextlib.suppress(OSError):  # it ended meanwhile
-                self.memory_bytes[pid].append(memory_bytes(pid))
-                self.descriptors[pid].append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                self.memory_bytes[pid].append(own_bytes(pid))
+                with contextlib.suppress(PermissionError):  # only root may count those of most of our processes
+                    self.descriptors[pid].append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
 
     @contextlib.asynccontextmanager
     async def looking(self, seconds: float) -> AsyncIterator[None]:
@@ -68,13 +70,8 @@ class Watch:
             "memory grown, MiB": self.memory_grown_mib,
             "descriptors more": self.descriptors_grown,
             "most memory of all processes, MiB": self.most_memory_mib,
+            "processes whose descriptors could be counted": len(self.descriptors),
         }
-
-
-def memory_bytes(pid: int) -> int:
-    """Return what `pid` has in memory that it shares with nobody."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) << 10
 
 
 def grown(values: list[int]) -> float:

@@ -80,7 +80,9 @@ def ask(client, raw):
         ((HOST,), None, [f"{HOST}:1"], [200]),
         ((HOST,), None, ["evil.example"], [421]),
         ((HOST,), None, [f"{HOST}.evil.example"], [421]),
-        ((HOST,), None, ["127.0.0.1"], [421]),
+        ((HOST,), None, ["192.0.2.1"], [421]),
+        ((HOST,), None, ["127.0.0.1.evil.example"], [421]),
+        ((HOST,), None, ["127.0.0.1"], [200]),  # the client is on this machine
         ((HOST, "localhost"), "localhost", [HOST], [421]),
         ((f"{HOST}:8443",), HOST, [f"{HOST}:8443"], [200]),
         ((f"{HOST}:8443",), HOST, [HOST], [421]),

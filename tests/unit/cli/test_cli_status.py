@@ -64,5 +64,5 @@ def test_status_says_what_does_not_work(run, gateway):
     out = run("status")[1]
 
     assert "ready        no\n" in out
-    assert "penalties    3 netblocks are refused\n" in out
+    assert "penalties    3 netblocks refused\n" in out
     assert "audit        cannot be written since t9, next" in out

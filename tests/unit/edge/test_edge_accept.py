@@ -92,6 +92,29 @@ def test_a_socket_that_went_while_it_paused_is_not_watched_again(rig):
     assert accepts(rig.port)
 
 
+async def test_a_fault_of_ours_leaves_no_connection_open_and_the_others_are_accepted():
+    arrived = []
+
+    def take(sock, address):
+        arrived.append(sock)
+        if len(arrived) == 1:
+            raise ZeroDivisionError
+
+    loop = asyncio.get_running_loop()
+    faults = []
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    listening = socket.create_server(("127.0.0.1", 0))
+    accepting = AcceptLoop(loop, [listening], take, print)
+    accepting.start()
+    with socket.create_connection(listening.getsockname()), socket.create_connection(listening.getsockname()):
+        while len(arrived) < 2:
+            await asyncio.sleep(0)
+    assert [ZeroDivisionError] == [type(fault) for fault in faults]
+    assert (-1, False) == (arrived[0].fileno(), arrived[1].fileno() == -1)
+    accepting.stop()
+    arrived[1].close()
+
+
 class Exhausted:
     """A listening socket whose process may open no more files."""
 

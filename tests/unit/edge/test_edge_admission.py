@@ -26,6 +26,10 @@ UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + ORIGIN
 )
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 def get(path="/api/x", *, cookie="", extra="", method="GET"):
@@ -232,6 +236,15 @@ def test_a_stranger_behind_a_trusted_hop_is_bound_by_its_own_address(stub):
     assert [200, 429, 200] == statuses
 
 
+def test_a_stranger_behind_a_trusted_hop_does_not_hold_up_who_shares_the_hops_connection(stub):
+    limits = Limits(netblock_requests_per_second=0.25, netblock_request_burst=1)
+    exposure = Exposure(trusted_hops=("127.0.0.1/32",))
+    with edge_rig(stub.port, limits=limits, exposure=exposure) as rig, rig.client(deadline_seconds=2) as hop:
+        scanner = get("/_nbgate/health", extra="X-Forwarded-For: 203.0.113.1\r\n")
+        person = get(cookie=rig.login(), extra="X-Forwarded-For: 203.0.113.2\r\n")
+        assert [200, 429, 200] == [ask(hop, raw).status for raw in (scanner, scanner, person)]
+
+
 def test_refusals_of_strangers_are_summed_up_beyond_a_bound(stub):
     limits = Limits(netblock_refusals_per_minute=3, netblock_requests_per_second=0)
     with edge_rig(stub.port, limits=limits) as rig, rig.client() as client:
@@ -244,6 +257,18 @@ def test_refusals_of_strangers_are_summed_up_beyond_a_bound(stub):
         rig.clock.advance(60)
         (event,) = rig.wait_for(HttpReject)
     assert ("login-required", 401, 7, "127.0.0.1") == (event.reason, event.status, event.count, event.client_ip)
+
+
+def test_what_strangers_get_is_summed_up_beyond_the_same_bound(stub):
+    """A health check answered a hundred times a second would fill the disk as well as a refusal."""
+    limits = Limits(netblock_refusals_per_minute=3, netblock_requests_per_second=0)
+    with edge_rig(stub.port, limits=limits) as rig, rig.client() as client:
+        assert [200] * 10 == [ask(client, HEALTH).status for _ in range(10)]
+        wait_until(lambda: len(rig.of(HttpRequest)) == 3, what="three by themselves")
+        rig.clock.advance(60)
+        (event,) = rig.wait_for(HttpReject)
+        assert 0 == rig.call(lambda: rig.core._context.refusals.count)
+    assert ("fixed", 200, 7, "success") == (event.reason, event.status, event.count, event.outcome)
 
 
 def test_a_worker_that_ends_sums_up_first(stub):
@@ -268,6 +293,35 @@ def waiting_requests(rig, cookie, count, *, raw=None):
             what="they wait",
         )
         yield clients
+
+
+def test_a_login_whose_body_does_not_come_waits_for_nothing_of_the_keepers(stub):
+    """Else slow strangers behind a proxy, whose connections take no places, would close the login for everybody."""
+    login = get("/_nbgate/login", method="POST", extra=ORIGIN + "Content-Length: 9\r\n")
+    with edge_rig(stub.port, limits=Limits(upstream_requests=1)) as rig, rig.client() as slow, rig.client() as other:
+        slow.send(login)
+        wait_until(lambda: rig.call(lambda: rig.core._context.requests), what="the head is read")
+        assert b"keeper-unavailable" in ask(other, get("/_nbgate/login")).body  # there is none here: it was asked
+        rig.call(lambda: setattr(admission(rig).waiting("own"), "n", 1))
+        slow.send(b"123456789")
+        assert b"upstream-busy" in slow.read_answer().body
+        assert 1 == rig.call(lambda: admission(rig).waiting("own").n)
+
+
+def test_a_websocket_that_fails_by_a_fault_of_ours_is_counted_no_more(stub, monkeypatch):
+    def broken(_exchange):
+        raise RuntimeError
+
+    with edge_rig(stub.port, limits=Limits(session_websockets=1)) as rig, rig.client() as other:
+        cookie = rig.login()
+        assert 200 == ask(other, get(cookie=cookie)).status  # so that the session's count outlives the connection
+        monkeypatch.setattr("nbgate.edge.exchange.record_open", broken)
+        stub.script(ReadRequest(), Send(SWITCHING), ReadToEnd())
+        with rig.client() as client:
+            client.send(get("/api/kernels/1/channels", cookie=cookie, extra=UPGRADE))
+            client.read_to_end()
+        (use,) = rig.call(admission(rig)._uses.values)
+        wait_until(lambda: not rig.call(lambda: use.websockets.n), what="it is counted no more")
 
 
 def test_so_many_requests_of_one_session_at_once(stub):

@@ -25,6 +25,10 @@ def handshake(cookie, *, path=CHANNELS, origin=f"https://{HOST}", extra=""):
     ).encode()
 
 
+def request_before(cookie):
+    return f"GET /api/status HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\n\r\n".encode()
+
+
 def frame(opcode, payload=b"", *, fin=True, mask=True, rsv=0):
     first = (0x80 if fin else 0) | rsv | opcode
     size = len(payload)
@@ -120,6 +124,17 @@ def test_a_hijacked_handshake_is_refused(rig, stub, origin):
         client.send(handshake(cookie, origin=origin))
         assert 403 == client.read_answer().status
     assert 0 == stub.received_bytes
+
+
+def test_what_would_serve_the_next_head_is_let_go(rig, stub):
+    """Thousands of websockets are idle: their head, and what was made of it for the upstream, would be held for ever."""
+    cookie = rig.login()
+    with rig.client() as client:
+        client.send(request_before(cookie) + handshake(cookie))
+        client.read_answer()
+        switched(client)
+        (connection,) = rig.core._context.connections
+        assert (b"", None, None) == (connection._reader.last_block, connection.heads._access, connection._repeats)
 
 
 def test_a_refused_handshake_passes_the_upstreams_404_on(rig, stub):

@@ -1,5 +1,6 @@
 """Requests on their way up: connecting, bodies in pieces, second tries, and what is waited for."""
 
+import asyncio
 import socket
 
 import pytest
@@ -86,6 +87,28 @@ def test_a_stale_connection_that_had_begun_to_answer_is_not_asked_again(rig, stu
         assert 502 == client.read_answer().status
     assert "upstream-lost" == rig.wait_for(HttpRequest, 2)[1].reason
     assert 1 == len(stub.connections)
+
+
+def test_a_second_try_has_the_time_to_connect_of_its_own_and_the_connection_goes_on(stub, monkeypatch):
+    first = [True]
+
+    async def slow(pool, *args):
+        if not first:
+            await asyncio.sleep(0.8)
+            raise TimeoutError
+        first.clear()
+        return await connect(pool, *args)
+
+    connect = Pool.connect
+    monkeypatch.setattr(Pool, "connect", slow)
+    stub.script(ReadRequest(), Send(answer(b"1")), ReadRequest())
+    with edge_rig(stub.port, limits=Limits(upstream_answer_seconds=0.2)) as rig, rig.client() as client:
+        cookie = rig.login()
+        for status in (200, 504):
+            client.send(get(cookie=cookie))
+            assert status == client.read_answer().status
+        client.send(get("/_nbgate/health"))
+        assert 200 == client.read_answer().status
 
 
 def test_an_upstream_that_does_not_take_the_connection_in_time_gives_504(rig, stub, monkeypatch):

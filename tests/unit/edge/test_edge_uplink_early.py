@@ -264,6 +264,16 @@ def test_a_body_that_trickles_is_ended_with_a_reason_of_its_own(stub):
     wait_until(stub.connections[0].ended.is_set, what="the upstream leg ends")
 
 
+def test_who_was_told_so_and_stays_all_the_same_holds_its_place_for_a_moment_only(stub):
+    """The answer is sent; a client that neither reads it nor goes is not waited for as one that is slow with reading."""
+    limits = Limits(body_grace_seconds=0.2, body_bytes_per_second=1000, write_stall_seconds=600)
+    with edge_rig(stub.port, limits=limits) as rig, rig.client() as client:
+        cookie = rig.login()
+        client.send(head(method="PUT", cookie=cookie, extra=ORIGIN + "Content-Length: 1000\r\n"))
+        assert "body-too-slow" == rig.wait_for(HttpRequest)[0].reason
+        wait_until(lambda: 0 == rig.call(lambda: rig.core._context.admission.held), what="its place is free")
+
+
 def test_a_body_that_waits_for_a_slow_upstream_is_not_too_slow():
     limits = Limits(body_grace_seconds=0.4, body_bytes_per_second=100_000, body_idle_seconds=0.4, buffer_bytes=16384)
     with socket.create_server(("127.0.0.1", 0)) as slow, edge_rig(slow.getsockname()[1], limits=limits) as rig:

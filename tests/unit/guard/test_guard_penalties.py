@@ -48,6 +48,13 @@ def test_a_threshold_beyond_the_longest_time_is_reached_with_it():
     assert 60.0 == made.refused_until("a", 0.0)
 
 
+@pytest.mark.parametrize("now", [0.1, 12.3, 1023.9, 65_535.99, 1e6 / 3, 2**20 - 0.05])
+@pytest.mark.parametrize("limits", [{"threshold_seconds": 0.3}, {"longest_seconds": 0.3}])
+def test_what_costs_as_much_as_the_threshold_reaches_it_at_any_time(now, limits):
+    """The end minus the time is not always what was added to it."""
+    assert table(**limits).add("a", 0.3, now)
+
+
 def test_netblocks_do_not_share_a_penalty():
     made = table()
     made.add("a", 20.0, 0.0)

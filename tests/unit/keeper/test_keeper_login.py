@@ -1,15 +1,19 @@
 import asyncio
+from collections import Counter
 
 import pytest
 
+from nbgate.authenticators.hash_queue import HashQueue
+from nbgate.config.schema import Config
+from nbgate.config.schema import Login as LoginOptions
 from nbgate.crypto.tokens import parse_session_token
 from nbgate.errors import AuditError, CredentialRejected, LoginBusy, StoreError
 from nbgate.keeper.login import LoginAttempt, recorded_name
 from nbgate.testing.keeper_parts import PASSWORD, Rig
 
 
-def attempt(username="ada", password=PASSWORD):
-    return LoginAttempt(username=username, password=password, client="192.0.2.7", request_id="r1234567")
+def attempt(username="ada", password=PASSWORD, client="192.0.2.7"):
+    return LoginAttempt(username=username, password=password, client=client, request_id="r1234567")
 
 
 async def test_a_login_is_stored_and_recorded_durably_before_it_is_told(rig):
@@ -90,6 +94,24 @@ async def test_too_many_logins_are_busy_and_recorded_so(rig):
     await second
     refused = [record for record in rig.sink.records("auth.login") if "event.reason" in record]
     assert ["login-busy"] == [record["event.reason"] for record in refused]
+
+
+async def test_the_logins_of_one_netblock_do_not_fill_the_queue_for_the_others():
+    hashes = HashQueue(at_once=1, waiting=9, wait_seconds=5.0)
+    rig = Rig(hashes=hashes, config=Config(login=LoginOptions(queue=9)))
+    await rig.keeper.accounts.add("ada", PASSWORD, "a")
+    rig.keeper.login._parts.authenticator._hashes = hashes
+    crowd = [
+        asyncio.ensure_future(rig.keeper.login.attempt(attempt(password="wrong horse", client=f"2001:db8::{number}")))
+        for number in range(20)
+    ]
+    await asyncio.sleep(0)
+    await rig.keeper.login.attempt(attempt())
+    causes = Counter(type(error) for error in await asyncio.gather(*crowd, return_exceptions=True))
+    assert {CredentialRejected: 3, LoginBusy: 17} == causes
+    await rig.keeper.login.attempt(attempt(client="2001:db8::1"))
+    assert {} == rig.keeper.login._under_way
+    await rig.close()
 
 
 async def test_a_store_that_fails_is_recorded_and_raised(rig):

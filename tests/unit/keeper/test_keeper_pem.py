@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from nbgate.errors import ExitCode, StartError
+from nbgate.keeper import pem
 from nbgate.keeper.pem import fingerprint, load_material, try_handshake
 from nbgate.keeper.tls_profile import load_profile
 from nbgate.model.keys import TlsMaterial
@@ -126,6 +128,22 @@ def test_a_missing_certificate_and_a_missing_key_are_named(tmp_path, ec_key):
 
 def test_what_cannot_be_read_says_why(tmp_path):
     assert f"the certificate {tmp_path} cannot be read: is a directory" == refused(str(tmp_path)).public
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, ec_key):
+    pipe = tmp_path / "pipe.pem"
+    os.mkfifo(pipe, 0o600)
+    cert = write(tmp_path / "cert.pem", certificate(ec_key))
+    assert f"the certificate {pipe} is no regular file" == refused(str(pipe)).public
+    assert f"the key {pipe} is no regular file" == refused(cert, str(pipe)).public
+
+
+def test_a_wrong_file_does_not_keep_the_keeper_busy(tmp_path):
+    """Its gateway would stand still: with a search for each end from each beginning this takes minutes."""
+    many = write(tmp_path / "many.pem", b"-----BEGIN CERTIFICATE-----\n" * 35_000)
+    began = time.process_time()
+    assert "holds no certificate" in refused(many).public
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x30\x82\x01\x0a"])
@@ -261,6 +279,13 @@ def test_a_key_in_a_folder_where_everybody_may_replace_it_is_refused(tmp_path, e
     assert "in which everybody may replace it" in refused(path).public
     folder.chmod(0o1777)
     load_material(path)
+
+
+def test_a_folder_that_is_gone_when_it_is_judged_is_no_fault_of_ours(tmp_path, ec_key, monkeypatch):
+    """Kubernetes puts new files into a new folder and removes the old one; the watch looks again."""
+    path = write(tmp_path / "cert.pem", private(ec_key) + certificate(ec_key))
+    monkeypatch.setattr(pem, "require_safe_parent", lambda key: key.with_name("gone").stat())
+    assert "was moved away while it was read" in refused(path).public
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.s
 STRANGER, PROXY = "203.0.113.9", "10.0.0.1"
 ANY = Exposure()
 NAMED = Exposure(hosts=("gw.test", "lab.test:8443"), trusted_hops=("10.0.0.0/8",))
+LOCAL_HOP = Exposure(hosts=("gw.test",), trusted_hops=("127.0.0.1",))
 REFUSED = (Reason.WRONG_HOST, 421)
 
 
@@ -67,6 +68,19 @@ def told(identity, policy, host, forwarded=""):
         (NAMED, STRANGER, None, ["lab.test"], [REFUSED]),
         (NAMED, STRANGER, None, ["evil.example", "gw.test"], [REFUSED, STRANGER]),
         (NAMED, STRANGER, "lab.test", ["gw.test"], [REFUSED]),
+        # who sits at this machine may call it localhost; a hop that does speaks for others
+        (NAMED, "127.0.0.1", "localhost", ["localhost:8443"], ["127.0.0.1"]),
+        (NAMED, "127.0.0.9", None, ["127.0.0.1:8443"], ["127.0.0.9"]),
+        (NAMED, "::1", "::1", ["[::1]:8443"], ["::1"]),
+        (
+            NAMED,
+            "127.0.0.1",
+            None,
+            ["evil.example", "localhost.evil.example", "gw.test"],
+            [REFUSED, REFUSED, "127.0.0.1"],
+        ),
+        (NAMED, STRANGER, None, ["localhost", "127.0.0.1", "[::1]"], [REFUSED, REFUSED, REFUSED]),
+        (LOCAL_HOP, "127.0.0.1", None, ["localhost", "gw.test"], [REFUSED, "127.0.0.1"]),
         # a trusted hop speaks for many, but not for other names
         (NAMED, PROXY, None, ["gw.test", "lab.test:8443", "gw.test"], [PROXY, PROXY, PROXY]),
         (NAMED, PROXY, "backend", ["gw.test"], [PROXY]),

@@ -172,6 +172,19 @@ def test_another_sites_page_cannot_have_its_visitors_refused(site):
     assert verdict.penalised_by is None
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://gw.test"])
+@pytest.mark.parametrize("lines", [SOCKET, ORIGIN], ids=["a websocket", "a form"])
+def test_nor_can_it_where_the_browser_says_only_the_origin(lines, origin):
+    """Not every browser sends Sec-Fetch-Site with a handshake."""
+    foreign = lines.replace("https://gw.test", origin)
+    assert judge("GET" if lines is SOCKET else "POST", "/.env", foreign, session=None).penalised_by is None
+
+
+@pytest.mark.parametrize("lines", [SOCKET, ORIGIN], ids=["a websocket", "a form"])
+def test_who_names_our_own_origin_pays(lines):
+    assert judge("GET" if lines is SOCKET else "POST", "/.env", lines, session=None).penalised_by is not None
+
+
 @pytest.mark.parametrize("path", ["/user/ada/.env", "/user/ada/index.php", "/files/.env", "/lab", "/.well-known/x"])
 def test_what_people_ask_for_costs_a_stranger_nothing(path):
     assert judge("GET", path, session=None, policy=BOTH).penalised_by is None

@@ -26,6 +26,7 @@ def line(*headers, status="200 OK"):
         "multipart/x-mixed-replace; boundary=x",
         # what a browser could read in another way than we do
         "text/plain, text/html",
+        "text/plain; charset=utf-8, text/html",  # a list: Firefox takes the last one (Fetch, extract a MIME type)
         "text",
         "text/",
         "*/*",

@@ -75,17 +75,19 @@ def test_an_occupied_port_is_try_again_with_the_command_that_shows_who_has_it():
     assert "ss -ltnp" in caught.value.hint
 
 
-def test_a_port_taken_between_binding_and_listening_is_the_same_error():
+@pytest.mark.parametrize("flag", ["--port", "--http-port"])
+def test_a_port_taken_between_binding_and_listening_is_the_same_error(bound, flag):
     (first,) = bind_sockets("127.0.0.1", 0)
     share([first])
     (second,) = bind_sockets("127.0.0.1", first.getsockname()[1])
     share([second])
     listen([first])
     with pytest.raises(StartError) as caught:
-        listen([second])
+        listen([second] if flag == "--port" else [*bound("127.0.0.1", 0), second])
     close_all([first, second])
 
     assert ExitCode.TRY_AGAIN == caught.value.exit_code
+    assert caught.value.hint.endswith(f"another with {flag}")
 
 
 def test_the_second_address_on_an_occupied_port_leaves_no_socket_behind():
@@ -138,18 +140,29 @@ def test_only_loopback_is_loopback(ip, expected):
 
 
 @pytest.mark.parametrize(
-    ("ip", "port", "expected"),
+    ("ip", "port", "hosts", "expected"),
     [
-        ("127.0.0.1", 8443, ("https://127.0.0.1:8443/",)),
-        ("::1", 8443, ("https://[::1]:8443/",)),
-        ("localhost", 443, ("https://localhost/",)),
-        ("*", 8443, ("https://box:8443/", "https://localhost:8443/")),
-        ("::", 443, ("https://box/", "https://localhost/")),
-        ("192.0.2.7", 8443, ("https://192.0.2.7:8443/",)),
+        ("127.0.0.1", 8443, (), ("https://127.0.0.1:8443/",)),
+        ("::1", 8443, (), ("https://[::1]:8443/",)),
+        ("localhost", 443, (), ("https://localhost/",)),
+        ("*", 8443, (), ("https://box:8443/", "https://localhost:8443/")),
+        ("::", 443, (), ("https://box/", "https://localhost/")),
+        ("192.0.2.7", 8443, (), ("https://192.0.2.7:8443/",)),
+        ("2001:db8::7", 443, (), ("https://[2001:db8::7]/",)),
+        # who has public names is served under no other one from elsewhere
+        (
+            "*",
+            8443,
+            ("gw.test", "b.test:9000"),
+            ("https://gw.test:8443/", "https://b.test:9000/", "https://localhost:8443/"),
+        ),
+        ("192.0.2.7", 443, ("gw.test",), ("https://gw.test/",)),
+        ("127.0.0.1", 8443, ("gw.test",), ("https://127.0.0.1:8443/",)),
+        ("*", 443, ("[2001:db8::7]",), ("https://[2001:db8::7]/", "https://localhost/")),
     ],
 )
-def test_urls_are_what_to_type_into_a_browser(ip, port, expected):
-    assert expected == urls(ip, port, "box")
+def test_urls_are_what_to_type_into_a_browser(ip, port, hosts, expected):
+    assert expected == urls(ip, port, "box", hosts)
 
 
 def test_a_port_the_system_chose_that_is_taken_at_the_second_address_is_no_mistake(monkeypatch):
