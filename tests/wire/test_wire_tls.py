@@ -21,7 +21,7 @@ EXPECTED = tomllib.loads((WIRE / "expected.toml").read_text(encoding="utf-8"))
 BODY_FAULTS = frozenset({"bad-chunk", "bad-trailer"})
 AT_THE_LIMIT = frozenset({"t37-64-headers", "t37-head-32768"})
 """Valid files that no further header fits into: they are sent by a stranger, and asked to log in."""
-FIXED_HEADERS = {"allow", "connection", "content-length", "content-type", "date", "sec-websocket-version"} | {
+FIXED_HEADERS = {"allow", "connection", "content-length", "content-type", "date", "sec-websocket-version", "upgrade"} | {
     "cache-control", "content-security-policy", "cross-origin-opener-policy", "cross-origin-resource-policy", "referrer-policy",
     "x-content-type-options",
 }  # fmt: skip
@@ -64,7 +64,8 @@ def test_an_invalid_request_is_refused_and_the_upstream_sees_none(stub, client, 
         answer, before = client.read_answer(), "401, "
     phrase = HTTPStatus(expected["status"]).phrase
     assert (expected["status"], f"{expected['status']} {phrase}\n".encode()) == (answer.status, answer.body)
-    assert ["close"] == answer.values("connection")
+    wanted = answer.status == HTTPStatus.UPGRADE_REQUIRED  # says what to upgrade to (RFC 9110 section 15.5.22)
+    assert ["close, Upgrade" if wanted else "close"] == answer.values("connection")
     names = {line.partition(":")[0].lower() for line in answer.head.decode("ascii").split("\r\n")[1:] if line}
     assert set() == names - FIXED_HEADERS
     assert b"" == client.read_to_end()
