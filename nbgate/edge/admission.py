@@ -142,6 +142,7 @@ class Admission:
         """Take note that a connection is gone."""
         if not ticket.has_left:
             ticket.has_left = True
+            ticket.end = _is_over  # it led back to who holds the ticket: without the cycle all is freed at once
             self.held -= 1
             if ticket.is_stranger:
                 self._befriend(ticket)
@@ -167,8 +168,9 @@ class Admission:
 
     def _drop(self, ticket: Ticket, reason: Reason) -> None:
         ticket.is_stranger = False
+        end = ticket.end
         self.leave(ticket)  # now, and not when its socket is closed: the newcomer takes its place
-        ticket.end(reason)
+        end(reason)
 
     # requests
 
@@ -237,6 +239,10 @@ class Admission:
             exchange.connection.rest(wait)
             return too_many(Reason.NETBLOCK_RATE, wait)
         return None
+
+
+def _is_over(_reason: Reason) -> None:
+    """End nothing: the connection is gone."""
 
 
 def too_many(reason: Reason, seconds: float) -> Respond:

@@ -114,6 +114,7 @@ class ClientConnection(asyncio.Protocol):
         for session_id in self._uses:  # last: what ran is counted there
             self.worker.sessions.detach(session_id, self)
             self.worker.admission.detach(session_id)
+        self.exchange = self._repeats = self.tunnel = None  # they point back here, and would wait for the collector
 
     def pause_writing(self) -> None:
         """Stop reading from the upstream: the client does not keep up."""

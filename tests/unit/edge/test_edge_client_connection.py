@@ -1,9 +1,14 @@
 """One client connection: deadlines, keep-alive, what waits behind, how it ends."""
 
+import gc
+
 import pytest
 
 from nbgate.audit.events import HttpReject, HttpRequest
 from nbgate.config.schema import Limits
+from nbgate.edge.client_connection import ClientConnection
+from nbgate.edge.repeats import Repeats
+from nbgate.edge.tunnel import Tunnel
 from nbgate.link.messages import SessionsRevoked
 from nbgate.testing.edge_rig import HOST, edge_rig
 from nbgate.testing.stub_upstream import ReadBytes, ReadRequest, ReadToEnd, Send, answer
@@ -212,3 +217,24 @@ def test_when_the_audit_cannot_be_written_nothing_is_changed_and_after_ten_minut
         rig.send(AuditState(failing_since_unix=0.0))
         client.send(get(cookie=cookie))
         assert 200 == client.read_answer().status
+
+
+def held_in_memory() -> int:
+    return sum(isinstance(it, ClientConnection | Repeats | Tunnel) for it in gc.get_objects())
+
+
+@pytest.mark.parametrize("requests", [0, 1, 5])
+def test_a_connection_that_is_gone_is_freed_at_once_and_does_not_wait_for_the_collector(rig, requests):
+    """Requests leave the collector next to nothing to do, so it comes rarely: what waits for it piles up for hours."""
+    cookie = rig.login()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with rig.client() as client:
+                for number in range(requests):
+                    client.send(get(f"/api/x?{number}", cookie=cookie))
+                    assert 200 == client.read_answer().status
+        wait_until(lambda: not rig.call(held_in_memory), what="nothing of them is left")
+    finally:
+        gc.enable()
