@@ -20,12 +20,15 @@ class RuleTable:
     def __init__(self, rules: Rules, closed_ports: Iterable[int] = ()) -> None:
         self._ports = frozenset(map(str, set(rules.server_proxy_ports) - set(closed_ports)))
         self._by_first: dict[tuple[At, str], list[tuple[Pattern, Rule]]] = {}
-        self._any_first: dict[At, list[tuple[Pattern, Rule]]] = {at: [] for at in At}
+        self._any_first: dict[tuple[At, int], list[tuple[Pattern, Rule]]] = {}  # by length; 0: and all below
         for rule in rules.rules:
             for pattern in rule.patterns:
                 first = pattern.segments[0]
-                held = self._any_first[rule.at] if "*" in first else self._by_first.setdefault((rule.at, first), [])
-                held.append((pattern, rule))
+                if "*" in first:
+                    length = 0 if pattern.below else len(pattern.segments)
+                    self._any_first.setdefault((rule.at, length), []).append((pattern, rule))
+                else:
+                    self._by_first.setdefault((rule.at, first), []).append((pattern, rule))
 
     def find(self, at: At, segments: tuple[str, ...], as_sent: tuple[str, ...]) -> tuple[Rule, ...]:
         """Return the rules that match a path, those whose first segment is spelled out before the others.
@@ -41,7 +44,11 @@ class RuleTable:
         if not folded:
             return ()
         found: dict[str, Rule] = {}
-        for pattern, rule in (*self._by_first.get((at, folded[0]), ()), *self._any_first[at]):
+        for pattern, rule in (
+            *self._by_first.get((at, folded[0]), ()),
+            *self._any_first.get((at, len(folded)), ()),
+            *self._any_first.get((at, 0), ()),
+        ):
             if self._fits(pattern, folded) and not any(self._fits(pattern, as_sent) for pattern in rule.exceptions):
                 found[rule.id] = rule
         return tuple(found.values())
