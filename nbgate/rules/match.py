@@ -10,7 +10,7 @@ from nbgate.model.rule import SERVER_PROXY_PORT, At, Pattern, Rule, Rules
 
 
 class RuleTable:
-    """Rules by the first segment of their paths, so that ten thousand of them cost no more than ten.
+    """Rules by one segment that their paths spell out, so that ten thousand of them cost no more than ten.
 
     Args of the constructor:
         rules: The rules in force.
@@ -19,16 +19,22 @@ class RuleTable:
 
     def __init__(self, rules: Rules, closed_ports: Iterable[int] = ()) -> None:
         self._ports = frozenset(map(str, set(rules.server_proxy_ports) - set(closed_ports)))
-        self._by_first: dict[tuple[At, str], list[tuple[Pattern, Rule]]] = {}
-        self._any_first: dict[tuple[At, int], list[tuple[Pattern, Rule]]] = {}  # by length; 0: and all below
+        self._whole: dict[tuple[At, tuple[str, ...]], list[tuple[Pattern, Rule]]] = {}
+        self._spelled: dict[tuple[At, int, str], list[tuple[Pattern, Rule]]] = {}
+        self._wild: dict[tuple[At, int], list[tuple[Pattern, Rule]]] = {}  # by length; 0: and all below
         for rule in rules.rules:
             for pattern in rule.patterns:
-                first = pattern.segments[0]
-                if "*" in first:
-                    length = 0 if pattern.below else len(pattern.segments)
-                    self._any_first.setdefault((rule.at, length), []).append((pattern, rule))
-                else:
-                    self._by_first.setdefault((rule.at, first), []).append((pattern, rule))
+                self._places_of(rule.at, pattern).append((pattern, rule))
+        self._depth = max((index for _, index, _ in self._spelled), default=-1) + 1
+
+    def _places_of(self, at: At, pattern: Pattern) -> list[tuple[Pattern, Rule]]:
+        """Return where a pattern stands: under itself, at its first segment without a `*`, or with its length."""
+        if not pattern.below and not any("*" in segment for segment in pattern.segments):
+            return self._whole.setdefault((at, pattern.segments), [])
+        for index, segment in enumerate(pattern.segments):
+            if "*" not in segment:
+                return self._spelled.setdefault((at, index, segment), [])
+        return self._wild.setdefault((at, 0 if pattern.below else len(pattern.segments)), [])
 
     def find(self, at: At, segments: tuple[str, ...], as_sent: tuple[str, ...]) -> tuple[Rule, ...]:
         """Return the rules that match a path, those whose first segment is spelled out before the others.
@@ -43,12 +49,18 @@ class RuleTable:
             folded = folded[:-1]
         if not folded:
             return ()
+        held = [*self._whole.get((at, folded), ())]
+        for index, segment in enumerate(folded[: self._depth]):  # most paths meet nothing here, and cost no more
+            held += self._spelled.get((at, index, segment), ())
+        held += self._wild.get((at, len(folded)), ())
+        held += self._wild.get((at, 0), ())
+        return self._matching(held, folded, as_sent) if held else ()
+
+    def _matching(
+        self, held: list[tuple[Pattern, Rule]], folded: tuple[str, ...], as_sent: tuple[str, ...]
+    ) -> tuple[Rule, ...]:
         found: dict[str, Rule] = {}
-        for pattern, rule in (
-            *self._by_first.get((at, folded[0]), ()),
-            *self._any_first.get((at, len(folded)), ()),
-            *self._any_first.get((at, 0), ()),
-        ):
+        for pattern, rule in held:
             if self._fits(pattern, folded) and not any(self._fits(pattern, as_sent) for pattern in rule.exceptions):
                 found[rule.id] = rule
         return tuple(found.values())
