@@ -155,7 +155,7 @@ class RawClient:
             TimeoutError: It did not come within `deadline_seconds`.
         """
         while mark not in self.received:
-            if not self._read_some():
+            if not self.read_some():
                 message = f"closed before {mark!r} came, after {bytes(self.received[-200:])!r}"
                 raise ConnectionError(message)
         return bytes(self.received)
@@ -166,7 +166,7 @@ class RawClient:
         Raises:
             TimeoutError: It stayed open and silent for `deadline_seconds`.
         """
-        while self._read_some():
+        while self.read_some():
             pass
         return bytes(self.received)
 
@@ -178,12 +178,17 @@ class RawClient:
             TimeoutError: It stayed open and silent for `deadline_seconds`.
         """
         while (parsed := parse_answer(bytes(self.received), ended=self.closed, to_head=to_head)) is None:
-            self._read_some()
+            self.read_some()
         answer, used = parsed
         del self.received[:used]
         return answer
 
-    def _read_some(self) -> bool:
+    def read_some(self) -> bool:
+        """Read once, however much there is; return whether anything came.
+
+        Raises:
+            TimeoutError: The gateway stayed open and silent for `deadline_seconds`.
+        """
         if self.closed:
             return False
         try:

@@ -2,7 +2,8 @@
 
 Usage: crowd.py PORT KIND COUNT SECONDS HOST [COOKIE]. Kinds: `silent` connects and says nothing; `head`, `body` and
 `read` speak TLS and are slow with a request's head, with a login's body, with reading an answer. Each comes from one of
-250 addresses 127.0.1.x. It prints JSON: how many connected, for how long each lasted at most, how many are left, and
+250 addresses 127.0.1.x; readers, who have a session, from 127.0.2.x: in a netblock of strangers they would be dropped
+with these before they have said who they are. It prints JSON: how many connected, for how long each lasted at most, how many are left, and
 how each answer began.
 """
 
@@ -78,7 +79,7 @@ class Crowd:
         async with turn:
             sock = socket.socket()
             sock.setblocking(False)
-            sock.bind((f"127.0.1.{number % 250 + 1}", 0))
+            sock.bind((f"127.0.{2 if self.kind == 'read' else 1}.{number % 250 + 1}", 0))
             if self.kind == "read":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, TIGHT_BYTES)
             loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ def switched(client):
 def close_code(client):
     client.read_until(b"\x88")
     while len(client.received) < 4:
-        client._read_some()
+        client.read_some()
     assert 0x88 == client.received[0]
     return struct.unpack(">H", client.received[2:4])[0]
 
@@ -355,7 +355,7 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer(stub):
             client.send(get(cookie=cookie, extra="Connection: close\r\n"))
             client.read_until(b"\r\n\r\n")
             while not rig.of(HttpRequest):
-                client._read_some()
+                client.read_some()
             assert not wait_until_closed(rig, 2.0)
             assert 9_000_000 == len(client.read_to_end().partition(b"\r\n\r\n")[2])
 
