@@ -17,6 +17,8 @@ JUPYTERLAB := "jupyterlab>=4.6.6,<4.7"
 NOTEBOOK7 := "notebook>=7.6,<7.7"
 NOTEBOOK6 := "notebook==6.5.*"
 CHP := "configurable-http-proxy@~5.1"
+# What an editor brings along to reach a notebook server.
+SERVICES := "@jupyterlab/services@~7.6" "ws@^8"
 NPM := $(if $(shell command -v npm),,npm)
 TEST_PACKAGES := chromium nginx-light caddy haproxy wrk sslscan faketime $(NPM)
 BENCH_PACKAGES := nginx-light caddy haproxy wrk python3-venv $(NPM)
@@ -32,7 +34,7 @@ run: .make/run-ready
 
 test: .make/test-ready .make/notebooks-ready
 	@.ci/debian-packages $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory .make/chp-ready
+	@$(MAKE) --no-print-directory .make/chp-ready .make/services-ready
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
@@ -98,4 +100,9 @@ clean:
 .make/chp-ready:
 	@mkdir -p .make
 	npm install --prefix .make/npm --no-save --no-audit --no-fund --loglevel=error $(CHP)
+	@touch $@
+
+.make/services-ready:
+	@mkdir -p .make
+	npm install --prefix .make/services --no-save --no-audit --no-fund --loglevel=error $(SERVICES)
 	@touch $@

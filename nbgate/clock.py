@@ -47,3 +47,7 @@ class ManualClock:
         """Move both clocks forward by `seconds`."""
         self._unix += seconds
         self._monotonic += seconds
+
+    def set_unix(self, unix: float) -> None:
+        """Set the wall clock, as an operator or a time server does; the monotonic one goes on."""
+        self._unix = unix

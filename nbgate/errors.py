@@ -78,6 +78,35 @@ class CredentialRejected(NbgateError):
         super().__init__("credential rejected")
 
 
+class SecondFactorRejected(CredentialRejected):
+    """Theirs: the password was right and the code was not. Looks the same from outside, and is counted apart (T04)."""
+
+
+class LoginThrottled(NbgateError):
+    """Theirs: too many attempts; nothing of this one was looked at. `retry_seconds`: when there is another one.
+
+    `is_own` is false where it was others who made so many.
+    """
+
+    status = 429
+
+    def __init__(self, retry_seconds: float, *, is_own: bool = True) -> None:
+        super().__init__("too many attempts", hint="wait before you try again")
+        self.reason = Reason.LOGIN_THROTTLED
+        self.retry_seconds = retry_seconds
+        self.is_own = is_own
+
+
+class LockedDown(NbgateError):
+    """Ours, by an operator's word: nobody signs in for now."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("signing in is closed by the operator", hint="ask whoever runs this gateway")
+        self.reason = Reason.LOCKED_DOWN
+
+
 class StartError(NbgateError):
     """Ours: this command cannot do its work here; `exit_code` says of which kind the obstacle is."""
 

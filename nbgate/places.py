@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from nbgate.access.paths import Page, is_own_document, open_page
 from nbgate.http.target import Target
-from nbgate.jupyter.paths import has_data, is_message_channel, is_untouched, is_user_content
+from nbgate.jupyter.paths import has_data, has_effect, is_untouched, is_user_content
 from nbgate.model.route import Route, RouteKind
 from nbgate.model.rule import Action, At, Rule
 from nbgate.routing.table import RouteTable, rest_of, slash_redirect
@@ -26,11 +26,12 @@ class Place(Struct, frozen=True, gc=False):
         is_own: It is one of our own pages, or a mount's logout, which is ours too.
         has_data: Reading it gives data or has an effect (T18).
         untouched: User content or an asset: never rewritten.
-        channel: A kernel's or terminal's websocket.
         lacks_slash: The prefix of its route without the last slash.
         user_content: Documents here are shown in a sandbox (T22).
         is_document: One of our own pages that only a person may see: a script could take a form token from it (T22).
-        may_be_worker: The script of a service worker may lie here: below it lies nothing but its own mount (T23).
+        has_effect: Reading it may start or run something.
+        may_be_worker: The script of a service worker may lie here: below it lies nothing but its own mount, and no user
+            content, whose sandbox it would take off (T23).
         findings: The rules whose paths match, in their order; most places have none.
     """
 
@@ -39,12 +40,12 @@ class Place(Struct, frozen=True, gc=False):
     is_own: bool
     has_data: bool
     untouched: bool
-    channel: bool
     lacks_slash: bool
     findings: tuple[Rule, ...] = ()
     user_content: bool = False
     is_document: bool = False
     may_be_worker: bool = False
+    has_effect: bool = False
 
     def finding(self, action: Action, method: str) -> Rule | None:
         """Return the first rule that says `action` of a request with this method."""
@@ -81,26 +82,25 @@ def _look(routes: RouteTable, rules: RuleTable, target: Target) -> Place:
     page = open_page(target.segments, route)
     is_own = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
     rest = target.segments if route is None else rest_of(route, target.segments)
+    users = is_user_content(rest)
     return Place(
         route,
         page,
         is_own,
         not is_own and has_data(rest),
         is_untouched(rest),
-        is_message_channel(rest),
         route is not None and slash_redirect(route, target) is not None,
         _find_rules(rules, route, target),
-        user_content=is_user_content(rest),
+        user_content=users,
         is_document=page is Page.MOUNT_LOGOUT or is_own_document(target.segments),
-        may_be_worker=page is None and not is_own and _rules_its_mount_only(routes, route, target.segments, rest),
+        may_be_worker=not (users or is_own or page is not None) and _rules_its_mount(routes, route, target.segments),
+        has_effect=not (is_own or page is not None or route is None) and has_effect(rest),
     )
 
 
-def _rules_its_mount_only(
-    routes: RouteTable, route: Route | None, segments: tuple[str, ...], rest: tuple[str, ...]
-) -> bool:
-    """A service worker rules its script's folder. Where user content lies it would take the sandbox off all of it."""
-    return route is not None and not is_user_content(rest) and not routes.has_others_below(route, segments[:-1])
+def _rules_its_mount(routes: RouteTable, route: Route | None, segments: tuple[str, ...]) -> bool:
+    """A service worker rules its script's folder, and must rule no other mount."""
+    return route is not None and not routes.has_others_below(route, segments[:-1])
 
 
 def _find_rules(rules: RuleTable, route: Route | None, target: Target) -> tuple[Rule, ...]:

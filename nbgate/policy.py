@@ -37,6 +37,8 @@ class Policy(Struct, frozen=True):
         exposure: How the gateway is reached.
         trusted_hops: Its networks.
         always_headers: Header lines, each with its CRLF, that every answer over TLS carries.
+        second_factor_roles: Roles that get no further than their account page without a second factor.
+        contact: Whom a person who is refused can ask; "" for nobody.
         audit_failing_since_unix: 0 while records can be written.
     """
 
@@ -55,6 +57,8 @@ class Policy(Struct, frozen=True):
     exposure: Exposure = Exposure()
     trusted_hops: Networks = ()
     always_headers: bytes = b""
+    second_factor_roles: frozenset[str] = frozenset()
+    contact: str = ""
     audit_failing_since_unix: float = 0.0
 
     def with_upstream(self, state: UpstreamState) -> "Policy":
@@ -81,6 +85,8 @@ def compile_policy(
     banner: bool = False,
     exposure: Exposure = Exposure(),
     rules: Rules = Rules(),
+    second_factor_roles: tuple[str, ...] = (),
+    contact: str = "",
 ) -> Policy:
     """Return the snapshot for these parts; `routes` holds exactly one of kind OWN."""
     own = next(route for route in routes if route.kind is RouteKind.OWN)
@@ -103,6 +109,8 @@ def compile_policy(
         exposure=exposure,
         trusted_hops=parse_networks(exposure.trusted_hops),
         always_headers=STRICT_TRANSPORT if exposure.hsts else b"",
+        second_factor_roles=frozenset(second_factor_roles),
+        contact=contact,
         audit_failing_since_unix=audit_failing_since_unix,
     )
 

@@ -7,8 +7,8 @@ implementation. Stores are synchronous and used by one thread at a time (`nbgate
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import ParamSpec, Protocol, TypeVar
 
-from nbgate.model.account import StoredSession, User
-from nbgate.model.principal import Principal
+from nbgate.model.account import Spent, StoredSession, User
+from nbgate.model.principal import Credentials, Principal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,13 +35,15 @@ class UserStore(Protocol):
         ...
 
     def replace(self, old: User, new: User) -> tuple[bytes, ...] | None:
-        """Store `new` where exactly `old` is stored, and end the account's sessions of any other epoch than `new` has.
+        """Store `new` where exactly `old` is stored, and end the account's logins of any other epoch than `new` has.
+
+        Tokens end only where `new` is disabled or has another role: programs outlive a new password.
 
         Returns:
             The ids of the sessions that ended; None, and nothing is changed, if anything else than `old` is stored.
 
         Raises:
-            ValueError: `new` has another name or a lower epoch than `old`.
+            ValueError: `new` has another name, a lower epoch or a lower TOTP step than `old`.
         """
         ...
 
@@ -60,16 +62,34 @@ class SessionStore(Protocol):
     Ordering: calls take effect one after the other, in the order they were made. Atomicity: each call happens wholly or
     not at all; a session that was created or ended is so durably, `touch` may be lost with the machine's power. Expiry:
     none of its own, the store reads no clock: a session stays until it is ended (`nbgate.sessions.judge` says when). A
-    session exists only as long as its account does, is not disabled and has the session's epoch. Errors: `StoreError`
-    when the store cannot be read or written.
+    session exists only as long as its account does and is not disabled, a login only while its account has its epoch.
+    Errors: `StoreError` when the store cannot be read or written.
     """
 
-    def create(self, session: StoredSession) -> None:
-        """Store a new session.
+    def create(self, session: StoredSession, *, spent: Spent | None = None, most: int = 0) -> tuple[bytes, ...]:
+        """Store a new session, and use up what its proof uses up.
+
+        Args:
+            session: The session.
+            spent: A TOTP step, which the account's last step must be below and becomes; or a recovery code, which the
+                account must still have and has no more.
+            most: How many logins the account may have with this one; the ones idle for longest end. 0: any number.
+
+        Returns:
+            The ids of the logins that ended.
 
         Raises:
-            CredentialRejected: Its account is gone, disabled or of another epoch: what was proven is proven no more.
+            CredentialRejected: Its account is gone, disabled or of another epoch, or what it spends is spent already:
+                what was proven is proven no more. Nothing is changed.
             StoreError: The id is taken.
+        """
+        ...
+
+    def replace(self, old: StoredSession, new: StoredSession) -> bool:
+        """Store `new` where `old` is stored, whenever it was last seen; False, and nothing is changed, if it is not.
+
+        Raises:
+            ValueError: `new` is of another id, user or epoch, or not of a higher generation than `old`.
         """
         ...
 
@@ -90,6 +110,26 @@ class SessionStore(Protocol):
         ...
 
 
+class ValueStore(Protocol):
+    """Small values by name: what a keeper remembers beside accounts and sessions.
+
+    Ordering: calls take effect one after the other, in the order they were made. Atomicity: each call happens wholly or
+    not at all; what it returned is durable. Expiry: none. Errors: `StoreError` when the store cannot be used.
+    """
+
+    def get(self, name: str) -> bytes | None:
+        """Return the value, None if there is none."""
+        ...
+
+    def put(self, name: str, value: bytes) -> None:
+        """Store a value in place of the one before."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Remove a value; False if there was none."""
+        ...
+
+
 class State(Protocol):
     """One engine's stores, which keep promises to each other."""
 
@@ -101,6 +141,11 @@ class State(Protocol):
     @property
     def sessions(self) -> SessionStore:
         """The logins."""
+        ...
+
+    @property
+    def values(self) -> ValueStore:
+        """Everything else."""
         ...
 
     def close(self) -> None:
@@ -151,13 +196,14 @@ class RecordSink(Protocol):
         ...
 
 
-class PasswordAuthenticator(Protocol):
-    """Turns a name and a password into a principal.
+class Authenticator(Protocol):
+    """Turns what somebody offers into a principal.
 
-    Ordering and atomicity: each call stands for itself. Errors: `CredentialRejected` for every cause that is theirs, at
-    the same cost; `LoginBusy` when too many are asking, before anything was looked at; `StoreError`.
+    Ordering and atomicity: each call stands for itself, and uses nothing up: the session's creation does. Errors:
+    `CredentialRejected` for every cause that is theirs, at the same cost; `SecondFactorRejected`, which is one, where
+    the code alone was wrong; `LoginBusy` when too many are asking, before anything was looked at; `StoreError`.
     """
 
-    async def authenticate(self, username: str, password: str) -> Principal:
-        """Return who has proven to be `username`."""
+    async def authenticate(self, offered: Credentials, *, first: bool = False) -> Principal:
+        """Return who has proven to be `offered.username`; `first`: before all others who wait for their turn."""
         ...

@@ -69,7 +69,8 @@ MOUNT_PATHS = (
     OpenPath(("logout",), Below.NOTHING, Page.MOUNT_LOGOUT, "JupyterLab's menu leads here (a button only)"),
 )
 
-OWN_DOCUMENTS = frozenset({"diagnose", "login", "logout", "servers"})
+OWN_DOCUMENTS = frozenset({"account", "admin", "diagnose", "login", "logout", "refresh", "servers", "signed-in"})
+FOR_TOKENS = (OWN, "api", "session")  # all that a token opens of ours: who am I
 
 _FIRST = frozenset(row.segments[0] for row in OPEN_PATHS)
 _MOUNT_LAST = frozenset(row.segments[-1] for row in MOUNT_PATHS)
@@ -105,8 +106,24 @@ def is_own_document(segments: tuple[str, ...]) -> bool:
     match segments:
         case ("_nbgate", name):
             return name in OWN_DOCUMENTS
-        case ("_nbgate", ("link" | "setup"), _):
+        case ("_nbgate", ("account" | "admin" | "link" | "setup"), _):
             return True
+        case _:
+            return False
+
+
+def may_pass_penalty(segments: tuple[str, ...], *, is_known_device: bool) -> bool:
+    """Say whether a stranger whose netblock is refused may still have this: a way in for who belongs here.
+
+    Args:
+        segments: As in `Target.segments`.
+        is_known_device: It came with what could be a device cookie; the keeper judges it, in a bucket of its own.
+    """
+    match segments:
+        case ("_nbgate", "link", _) | ("_nbgate", "static", _):
+            return True
+        case ("_nbgate", "login") | ("_nbgate", "api", "login"):
+            return is_known_device
         case _:
             return False
 

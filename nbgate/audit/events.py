@@ -41,6 +41,11 @@ _NAMES = {
     "frames_in": "nbgate.websocket.frames_in",
     "frames_out": "nbgate.websocket.frames_out",
     "role": "nbgate.process.role",
+    "user_role": "user.roles",
+    "bucket": "nbgate.throttle.bucket",
+    "token": "nbgate.token.name",
+    "scope": "nbgate.token.scope",
+    "factor": "nbgate.factor",
     "worker": "nbgate.process.worker",
     "pid": "process.pid",
     "exit_code": "process.exit_code",
@@ -166,7 +171,73 @@ class AuthLogin(Event, frozen=True, tag="auth.login"):
     request_id: str = ""
     session: str | UnsetType = UNSET
     factors: tuple[str, ...] | UnsetType = UNSET
+    user_role: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+
+
+class AuthNotice(Event, frozen=True, tag="auth.notice"):
+    """Something about a login that its owner should know. Not recorded: any credential.
+
+    `message`: right-password-wrong-code, new-network, recovery-code-used.
+    """
+
+    user: str
+    client_ip: str
+    message: str
+    request_id: str = ""
+
+
+class AuthThrottled(Event, frozen=True, tag="auth.throttled"):
+    """Logins were refused unseen; at most one record a minute for each `bucket` and what it stands for."""
+
+    bucket: str
+    client_ip: str
+    user: str
+    count: int = 1
+
+
+class FactorChange(Event, frozen=True, tag="factor.change"):
+    """A second factor was set up, replaced or removed, or recovery codes were made. Not recorded: any secret."""
+
+    target_user: str
+    factor: str
+    message: str
+    actor: str
+    ended_sessions: int = 0
+
+
+class TokenChange(Event, frozen=True, tag="token.change"):
+    """A token was added or revoked. Not recorded: its text."""
+
+    target_user: str
+    token: str
+    scope: str
+    session: str
+    message: str
+    actor: str
+
+
+class LoginLink(Event, frozen=True, tag="auth.link"):
+    """A link that logs somebody in was made. Not recorded: the link."""
+
+    target_user: str
+    actor: str
+
+
+class Lockdown(Event, frozen=True, tag="lockdown"):
+    """Everybody was signed out and nobody can sign in, or that was lifted."""
+
+    message: str
+    actor: str
+    ended_sessions: int = 0
+
+
+class Unlocked(Event, frozen=True, tag="throttle.clear"):
+    """An operator cleared what failed logins had cost an account or a netblock."""
+
+    actor: str
+    target_user: str | UnsetType = UNSET
+    netblock: str | UnsetType = UNSET
 
 
 class SessionEnd(Event, frozen=True, tag="session.end"):

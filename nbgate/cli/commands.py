@@ -22,6 +22,41 @@ _USER_ADD = """Make an account.
 
 The password is asked for, or read from standard input; it is never an argument, which everybody on the machine could
 see."""
+_USER_ROLE = """Give a person another role; ends their sessions and tokens.
+
+An owner works with notebooks, and has the page on which accounts and sessions are managed. An editor works with
+notebooks. A viewer reads them and changes nothing. An auditor has no notebooks."""
+_USER_IMPORT = """Make an account of the password that a notebook server of yours had.
+
+Reads jupyter_server_config.json and jupyter_notebook_config.json in the folders where Jupyter looks for them. Only the
+hash is read; the password stays what it was.
+
+  nbgate user import-jupyter ada
+  nbgate user import-jupyter ada --from ~/.jupyter/jupyter_server_config.json"""
+_TOTP_ENROLL = """Set up codes from an app on a phone as a person's second factor.
+
+Shows a QR code and the same secret in letters, asks for a code of the app, and then shows ten recovery codes, once.
+What was set up before is replaced. Ends the person's sessions."""
+_FOR_SCRIPTS = """Make a token, with which a script or an editor comes in as a person. It is shown once.
+
+  nbgate token add ada --name laptop
+  nbgate token add ada --name backup --scope read --route /ada/ --days 30"""
+_LOGIN_LINK = """Make a link that signs a person in, once, within ten minutes.
+
+For who has lost a password or a phone, or is kept waiting because strangers guess at the account. Whoever has the link
+is that person: hand it over as you would a key."""
+_UNLOCK = """Forget the failed logins to an account: nobody has to wait for it any more.
+
+Only the waiting ends. A disabled account stays disabled; wrong codes behind a right password are forgotten too."""
+_LOCKDOWN = """End all sessions and tokens, and let nobody sign in until it is lifted.
+
+Kernels go on; their notebooks are out of reach meanwhile. It lasts over restarts.
+
+  nbgate lockdown
+  nbgate lockdown --lift"""
+_BENCH_KDF = """Measure what a login costs on this machine, and say what to set.
+
+Checking a password should take 150 to 500 ms: long enough for who steals the hashes, short enough for who signs in."""
 _CONFIG = """Check, show, explain and edit the configuration.
 
 A flag wins over a variable of the environment, that over the profile, that over the configuration file, that over the
@@ -79,11 +114,31 @@ COMMANDS = (
     Command("reload", _RELOAD, "reload:reload_gateway", "Serving"),
     Command("user", "Add, change and remove the accounts of this gateway.", "", "Accounts"),
     Command("user add", _USER_ADD, "user:add_user"),
-    Command("user list", "Say who has an account.", "user:list_user"),
-    Command("user passwd", "Set a new password; ends the person's sessions.", "user:passwd_user"),
+    Command("user import-jupyter", _USER_IMPORT, "import_jupyter:import_user"),
+    Command("user list", "Say who has an account, which role, and which factors.", "user:list_user"),
+    Command("user role", _USER_ROLE, "user:role_user"),
+    Command("user passwd", "Set a new password; ends the person's sessions, not their tokens.", "user:passwd_user"),
     Command("user disable", "Let a person in no more; ends their sessions.", "user:disable_user"),
     Command("user enable", "Let a disabled person in again.", "user:enable_user"),
     Command("user remove", "Remove an account; ends the person's sessions.", "user:remove_user"),
+    Command("totp", "Set up and remove second factors.", "", "Accounts"),
+    Command("totp enroll", _TOTP_ENROLL, "totp:enroll_totp"),
+    Command("totp remove", "Take a person's second factor away; ends their sessions.", "totp:remove_totp"),
+    Command("totp codes", "Make ten new recovery codes; those there were are good no more.", "totp:renew_codes"),
+    Command("login-link", _LOGIN_LINK, "access:make_link", "Accounts"),
+    Command("unlock", _UNLOCK, "access:unlock_user", "Accounts"),
+    Command("token", "Make, list and revoke tokens for scripts and editors.", "", "Sessions"),
+    Command("token add", _FOR_SCRIPTS, "token:add_token"),
+    Command("token list", "Say which tokens there are.", "token:list_tokens"),
+    Command("token revoke", "End a token.", "token:revoke_token"),
+    Command("sessions", "Show and end sessions.", "", "Sessions"),
+    Command("sessions list", "Say who is signed in, from where, and since when.", "sessions:list_sessions"),
+    Command("sessions revoke", "End a session, or all of a person's, with everything open in it.", "sessions:revoke"),
+    Command("lockdown", _LOCKDOWN, "access:lock_down", "Sessions"),
+    Command("penalties", "Show and lift what keeps strangers out.", "", "Sessions"),
+    Command("penalties list", "Say which netblocks are refused, and for how long.", "access:list_penalties"),
+    Command("penalties clear", "Let a netblock in again, or all; forget its failed logins.", "access:clear_penalties"),
+    Command("bench-kdf", _BENCH_KDF, "bench_kdf:bench_kdf", "Configuration"),
     Command("config", _CONFIG, "", "Configuration"),
     Command("config default", _CONFIG_DEFAULT, "config:print_default"),
     Command("config check", _CONFIG_CHECK, "config:check_config"),

@@ -89,9 +89,14 @@ def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[st
         raise StartError(
             value.get("error", f"the gateway answered {status}"),
             hint=value.get("hint", ""),
-            exit_code=ExitCode(value.get("exit_code", ExitCode.FAILURE)),
+            exit_code=ExitCode(value.get("exit_code", _exit_code_of(status))),
         )
     return value
+
+
+def _exit_code_of(status: int) -> ExitCode:
+    """What was mistyped is told like any mistyped word; else the command just failed."""
+    return ExitCode.USAGE if status == http.client.BAD_REQUEST else ExitCode.FAILURE
 
 
 def _read_key(folder: Path) -> str:

@@ -4,14 +4,17 @@ In a child process: what it needs of the store, the audit and argon2 has no plac
 supervisor. Where there is no terminal nothing is asked: the keeper offers a setup link.
 """
 
+import contextlib
 import getpass
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from nbgate.cli.dialogue import has_terminal, is_yes, read_line
 from nbgate.config.document import Loaded
 from nbgate.errors import ExitCode, InputRefused, NbgateError, StartError
 from nbgate.terminal import print_error, say
@@ -25,7 +28,7 @@ def ask_for_first_user(loaded: Loaded) -> int:
     Returns:
         0 to go on, else the exit code to end with: the person wants no account, or it could not be made.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not has_terminal():
         return ExitCode.DONE
     sys.stdout.flush()
     child = os.fork()
@@ -59,7 +62,9 @@ def _run_apart(call: Callable[[], None]) -> int:
 
 
 def first_user(loaded: Loaded) -> None:
-    """Ask for name and password, and make the account; unless there is one, or a gateway runs that can be asked.
+    """Ask for name and password, make the account, and offer a second factor for it.
+
+    Nobody is asked where there is an account, or a gateway runs that can be asked.
 
     Raises:
         StartError: The person ended the dialogue.
@@ -88,6 +93,7 @@ def first_user(loaded: Loaded) -> None:
         ) from None
     asyncio.run(_make(loaded, name, password))
     say(f"nbgate: user {name}: added")
+    _offer_second_factor(loaded, name)
 
 
 def _ask_name() -> str:
@@ -98,20 +104,11 @@ def _ask_name() -> str:
     except (InputRefused, KeyError, OSError):
         usual = ""
     while True:
-        typed = _read_line(f"User name [{usual}]: " if usual else "User name: ").strip() or usual
+        typed = read_line(f"User name [{usual}]: " if usual else "User name: ").strip() or usual
         try:
             return parse_user_name(typed)
         except InputRefused as error:
             print_error(error)
-
-
-def _read_line(prompt: str) -> str:
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line
 
 
 def _ask_password(name: str) -> str:
@@ -129,7 +126,7 @@ def _ask_password(name: str) -> str:
             continue
         strength = estimate_strength(password, name)
         say(f"nbgate: strength: {strength.word}; whoever steals its hash would guess for: {strength.time}")
-        if not strength.is_weak or _read_line("Use this weak password all the same? [y/N] ").strip().lower() == "y":
+        if not strength.is_weak or is_yes("Use this weak password all the same? [y/N] "):
             return password
 
 
@@ -137,5 +134,38 @@ async def _make(loaded: Loaded, name: str, password: str) -> None:
     from nbgate.keeper.offline import offline_accounts
     from nbgate.web.control import actor_of
 
-    async with offline_accounts(Path(loaded.config.data_dir), loaded.config.login) as accounts:
+    async with offline_accounts(loaded.config) as accounts:
         await accounts.add(name, password, actor_of(os.geteuid()))
+
+
+def _offer_second_factor(loaded: Loaded, name: str) -> None:
+    """Set it up for who wants it; who gives up goes on without."""
+    import asyncio
+
+    try:
+        if not is_yes("Add a code from an app on your phone as a second step? [y/N] "):
+            return
+    except EOFError:
+        return
+    try:
+        asyncio.run(_enroll(loaded, name))
+    except StartError as error:
+        print_error(error)
+        say(f"  hint: the password alone opens the account for now; nbgate totp enroll {name} adds a code later")
+
+
+async def _enroll(loaded: Loaded, name: str) -> None:
+    from nbgate.cli.enrolment import print_codes, show_secret, typed_codes
+    from nbgate.errors import CredentialRejected
+    from nbgate.keeper.offline import offline_factors
+    from nbgate.web.control import actor_of
+
+    async with offline_factors(loaded.config) as factors:
+        enrolment = factors.begin_totp(name, "" if loaded.config.hosts else socket.gethostname())
+        show_secret(enrolment.secret, enrolment.uri)
+        typed, codes = typed_codes(), tuple[str, ...]()
+        while not codes:
+            with contextlib.suppress(CredentialRejected):
+                codes = await factors.confirm_totp(name, next(typed), actor_of(os.geteuid()))
+    say(f"nbgate: user {name}: a code is asked for beside the password")
+    print_codes(codes)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nbgate.cli.control import ask, maybe_connect
 from nbgate.cli.parser import Where, source_of
 from nbgate.config.document import Loaded
 from nbgate.config_file import load_config
-from nbgate.errors import StartError
+from nbgate.errors import ExitCode, StartError
 
 
 def load_for(where: Where) -> Loaded:
@@ -19,16 +20,32 @@ def load_for(where: Where) -> Loaded:
     return load_config(source_of(where, {}))
 
 
-def ask_running(folder: Path, method: str, path: str) -> Any:
+def ask_running(folder: Path, method: str, path: str, body: dict[str, str] | None = None) -> Any:
     """Return what the gateway of `folder` answers.
 
     Raises:
-        StartError: None runs there, or it refused.
+        StartError: None runs there (69), or it refused.
     """
     sock = maybe_connect(folder)
     if sock is None:
         raise StartError(
             f"no gateway runs with the data folder {folder}",
-            hint="start it with nbgate, or name its folder with --data-dir",
+            hint="start nbgate first, or name its folder with --data-dir",
+            exit_code=ExitCode.UNAVAILABLE,
         )
-    return ask(folder, sock, method, path)
+    return ask(folder, sock, method, path, body)
+
+
+def ask_about(where: Where, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """Return what the gateway that is meant answers; see `ask_running`."""
+    return ask_running(Path(load_for(where).config.data_dir), method, path, body)
+
+
+def user_path(name: str) -> str:
+    """Return the path that stands for an account, whatever the name holds."""
+    return f"/users/{quote(name, safe='')}"
+
+
+def query_of(user: str | None) -> str:
+    """Return the query that asks for one user's only, "" for everybody's."""
+    return "" if user is None else f"?user={quote(user, safe='')}"

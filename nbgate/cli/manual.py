@@ -25,7 +25,7 @@ EXIT_CODES = {
     ExitCode.DONE: "Done; also a graceful end after SIGTERM.",
     ExitCode.FAILURE: "It failed.",
     ExitCode.USAGE: "Something was mistyped, or a terminal is needed and there is none.",
-    ExitCode.UNAVAILABLE: "The notebook server did not come up.",
+    ExitCode.UNAVAILABLE: "The notebook server did not come up, or no gateway runs that could be asked.",
     ExitCode.CANNOT_CREATE: "A file or folder cannot be made.",
     ExitCode.TRY_AGAIN: "Not now: try again.",
     ExitCode.PERMISSION: "This user may not do that.",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from nbgate.terminal import clean
 
@@ -12,6 +13,19 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_list(
+    format: Literal["table", "json"],  # noqa: A002 - the flag's name
+    values: object,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+) -> None:
+    """Write `values` for programs, or as these `rows` for people."""
+    if format == "json":
+        print_json(values)
+    else:
+        print_table(heads, rows)
 
 
 def print_json(value: object) -> None:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 _UPSTREAM = Group("Upstream", sort_key=1)
 _LISTENING = Group("Listening", sort_key=2)
 _TLS = Group("TLS", sort_key=3)
-_FILES = Group("Files", sort_key=4)
-_OTHER = Group("Other", sort_key=5)
+_ACCESS = Group("Access", sort_key=4)
+_FILES = Group("Files", sort_key=5)
+_OTHER = Group("Other", sort_key=6)
 
 
 def _flag(option: str, group: Group, metavar: str | None = None) -> Parameter:
@@ -85,12 +86,16 @@ class ServeFlags:
     tls_profile: Annotated[Literal["intermediate", "modern"] | None, _flag("tls_profile", _TLS)] = None
     hsts: Annotated[bool | None, _switch("hsts", _TLS)] = None
     server_proxy_ports: Annotated[list[str] | None, _flag("server_proxy_ports", _UPSTREAM, "PORT")] = None
+    allow: Annotated[list[str] | None, _flag("allow", _ACCESS, "PREFIX=NAMES")] = None
+    require_second_factor: Annotated[list[str] | None, _flag("require_second_factor", _ACCESS, "ROLE")] = None
+    contact: Annotated[str | None, _flag("contact", _ACCESS, "TEXT")] = None
     disabled_rules: Annotated[list[str] | None, _flag("disabled_rules", _OTHER, "RULE")] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"] | None, _flag("log_level", _OTHER)] = None
     browser: Annotated[bool | None, _switch("browser", _OTHER)] = None
     banner: Annotated[bool | None, _switch("banner", _OTHER)] = None
 
 
+UserName = Annotated[str, Parameter(name="NAME", help="User name.")]
 Format = Annotated[Literal["table", "json"], Parameter(help="For people, or for programs.")]
 Flags = dict[str, str | int | bool | list[str]]
 

@@ -31,6 +31,8 @@ def _print_status(status: dict[str, Any]) -> None:
             ("certificate", f"SHA-256 {status['certificate_sha256']}"),
             ("users", status["users"]),
             ("sessions", status["sessions"]),
+            *((("tokens", status["tokens"]),) if status["tokens"] else ()),
+            *((("login", "closed by nbgate lockdown"),) if status["locked_down"] else ()),
             *((("penalties", f"{status['penalties']} netblocks refused"),) if status["penalties"] else ()),
             ("audit", f"{written}, next record {audit['next_seq']} in {audit['segment']}"),
         ],

@@ -121,9 +121,14 @@ def _loopback(host: str, port: int) -> str:
     return str(address)
 
 
+def is_base(text: str) -> bool:
+    """Say whether `text` is a plain path that begins and ends with a slash, as a server's base URL is."""
+    return bool(_BASE.fullmatch(text)) and not {".", ".."} & set(text.split("/"))
+
+
 def _parse_base(path: str) -> str:
     base = path if path.endswith("/") else f"{path}/"
-    if not _BASE.fullmatch(base) or {".", ".."} & set(base.split("/")):
+    if not is_base(base):
         raise AddressError(
             "the base of an upstream is a plain path", "write what its c.ServerApp.base_url says, for example /base/"
         )

@@ -4,20 +4,30 @@ Pure. Knows keys and types, not where a value came from.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstreams
+from nbgate.config.allow import parse_allow
 from nbgate.config.kinds import documentation, in_words, shown, value_of
 from nbgate.config.lines import dotted
+from nbgate.config.login import judge_login
 from nbgate.config.names import parse_hosts, parse_networks
 from nbgate.config.rules import judge_ids, judge_ports
 from nbgate.config.schema import Config
+
+_PARSED: Final[Mapping[str, Callable[[Any], object]]] = {
+    "allow": parse_allow,
+    "hosts": parse_hosts,
+    "ip": parse_listen_ip,
+    "trusted_proxies": parse_networks,
+    "upstream": parse_upstreams,
+}
 
 
 class Finding(Struct, frozen=True):
@@ -68,14 +78,8 @@ def judge_option(key: str, value: Any) -> Finding | None:
     if not _fits(kind, value):
         return Finding(key, f"{shown(value)} is not {in_words(kind)}", _instead(key, kind, value))
     try:
-        if key == "upstream":
-            parse_upstreams(value)
-        elif key == "ip":
-            parse_listen_ip(value)
-        elif key == "hosts":
-            parse_hosts(value)
-        elif key == "trusted_proxies":
-            parse_networks(value)
+        if key in _PARSED:
+            _PARSED[key](value)
     except AddressError as error:
         return Finding(key, str(error), error.hint)
     return None
@@ -95,6 +99,7 @@ def judge_whole(config: Config) -> Iterator[Finding]:
         )
     yield from (Finding("disabled_rules", *problem) for problem in judge_ids(config.disabled_rules))
     yield from (Finding("server_proxy_ports", *problem) for problem in judge_ports(config))
+    yield from (Finding(*problem) for problem in judge_login(config))
     if config.proxy_protocol and not config.trusted_proxies:
         yield Finding(
             "proxy_protocol",

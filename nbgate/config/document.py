@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from nbgate.config.addresses import AUTO, parse_listen_ip
+from nbgate.config.allow import split_allow
 from nbgate.config.check import Finding, flatten, judge_option, judge_whole, option_types
 from nbgate.config.folders import absolute, default_data_dir, profile_data_dir
 from nbgate.config.kinds import value_of
@@ -181,6 +182,8 @@ def _flag_values(source: Source) -> dict[str, _Value]:
 
 
 def _from_text(key: str, value: Any) -> Any:
+    if key == "allow":  # commas stand within an item too
+        return [item for text in ([value] if isinstance(value, str) else value) for item in split_allow(text)]
     kind = option_types()[key]
     if isinstance(value, list) and key != "upstream":  # given more than once; the path of an upstream may hold a comma
         return [part for text in value for part in value_of(kind, text)]

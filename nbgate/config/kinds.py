@@ -75,14 +75,18 @@ def _in_words(plain: Any, notes: list[Meta]) -> str:
 
 
 def _in_words_of_a_list(plain: Any, notes: list[Meta]) -> str:
+    if get_origin(plain) is Literal:
+        return f"a list of {', '.join(get_args(plain))}"
     return f"a list of {'strings' if plain is str else 'integers'}{_range(notes)}"
 
 
 def _range(notes: list[Meta]) -> str:
-    above, least, most = (
+    above, least, most, longest = (
         next((bound for note in notes if (bound := getattr(note, name)) is not None), None)
-        for name in ("gt", "ge", "le")
+        for name in ("gt", "ge", "le", "max_length")
     )
+    if longest is not None:
+        return f" of at most {longest} characters"
     if above is not None:
         return f" above {above}"
     if least is None:

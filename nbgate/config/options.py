@@ -16,6 +16,8 @@ from nbgate.config.kinds import documentation, in_words
 from nbgate.config.schema import Config
 
 ENVIRONMENT_PREFIX = "NBGATE_"
+# What is decided once belongs into a file; and a value of totp_window, such as -1,0, would look like a flag itself.
+WITHOUT_FLAG = frozenset({"shared_origin", "totp_window"})
 
 
 class Option(Struct, frozen=True, kw_only=True):
@@ -27,7 +29,7 @@ class Option(Struct, frozen=True, kw_only=True):
         default: The default, as TOML writes it.
         text: Its one line of documentation.
         variable: The variable of the environment that sets it.
-        flag: The flag that sets it; "" for options in tables, which have none.
+        flag: The flag that sets it; "" where there is none: for options in tables, and `WITHOUT_FLAG`.
     """
 
     key: str
@@ -48,7 +50,7 @@ def all_options() -> Mapping[str, Option]:
             default=written(default_of(key)),
             text=documentation(kind),
             variable=variable_of(key),
-            flag="" if "." in key else flag_of(key),
+            flag="" if "." in key or key in WITHOUT_FLAG else flag_of(key),
         )
         for key, kind in option_types().items()
     }

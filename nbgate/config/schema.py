@@ -13,6 +13,15 @@ class Sessions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     idle_seconds: Annotated[float, Meta(gt=0, description="A session without activity ends after this time.")] = 43200.0
     absolute_seconds: Annotated[float, Meta(gt=0, description="A session ends after this time in any case.")] = 604800.0
+    rotate_seconds: Annotated[
+        float, Meta(gt=0, description="A session's cookie is replaced after this time, when a page is opened.")
+    ] = 86400.0
+    rotate_grace_seconds: Annotated[
+        float, Meta(gt=0, description="How long the former cookie is still good after the first use of the new one.")
+    ] = 60.0
+    per_user: Annotated[
+        int, Meta(ge=1, le=1000, description="Sessions of one user; one more ends the one idle for longest.")
+    ] = 10
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +32,28 @@ class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hashes_at_once: Annotated[int, Meta(ge=1, le=16, description="Passwords checked at the same time.")] = 2
     queue: Annotated[int, Meta(ge=0, le=1024, description="Logins that may wait for their turn; more get 503.")] = 16
     queue_seconds: Annotated[float, Meta(gt=0, description="How long a login waits for its turn.")] = 2.0
+
+
+class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many logins may be tried: so many at once, and one more after so many seconds."""
+
+    address_burst: Annotated[int, Meta(ge=1, description="Logins of one netblock (an IPv4 address, a /64).")] = 10
+    address_seconds: Annotated[float, Meta(gt=0, description="Time until it may try once more.")] = 30.0
+    network_burst: Annotated[int, Meta(ge=1, description="Logins of one network (a /24 of IPv4, a /56 of IPv6).")] = 30
+    network_seconds: Annotated[float, Meta(gt=0, description="Time until it may try once more.")] = 10.0
+    account_burst: Annotated[int, Meta(ge=1, description="Logins to one account from browsers unknown to it.")] = 10
+    account_seconds: Annotated[
+        float, Meta(gt=0, description="Time until there is another; 5 times that after 50 failures, 15 after 500.")
+    ] = 60.0
+    device_burst: Annotated[int, Meta(ge=1, description="Logins of a browser that has logged in before.")] = 10
+    device_seconds: Annotated[float, Meta(gt=0, description="Time until it may try once more.")] = 60.0
+    factor_burst: Annotated[int, Meta(ge=1, description="Wrong codes behind a right password.")] = 5
+    factor_seconds: Annotated[float, Meta(gt=0, description="Time until there may be another.")] = 7200.0
+    factor_device_seconds: Annotated[
+        float, Meta(gt=0, description="The same for a browser that has logged in before.")
+    ] = 300.0
+    global_burst: Annotated[int, Meta(ge=1, description="Logins of all browsers unknown to their account.")] = 20
+    global_per_second: Annotated[float, Meta(gt=0, description="How many more of them there are a second.")] = 5.0
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +150,9 @@ class Penalties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(gt=0, description="A netblock is refused once its penalties add up to this.")
     ] = 15.0
     longest_seconds: Annotated[float, Meta(gt=0, description="Penalties of one netblock add up to no more.")] = 600.0
+    login_seconds: Annotated[
+        float, Meta(ge=0, description="What a login costs that is tried although it must wait; 0: nothing.")
+    ] = 5.0
     netblocks: Annotated[
         int, Meta(ge=16, le=131072, description="Netblocks remembered; past it the one nearest its end is dropped.")
     ] = 65536
@@ -204,8 +238,30 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disabled_rules: Annotated[
         tuple[str, ...], Meta(description="Rules of the shipped packs that do not apply, by their id.")
     ] = ()
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(description="Who may use a notebook server: its prefix, =, user names; one not named: all users."),
+    ] = ()
+    shared_origin: Annotated[
+        bool,
+        Meta(
+            description="Servers that different people may use may share a host, where pages of one act at the others."
+        ),
+    ] = False
+    require_second_factor: Annotated[
+        tuple[Literal["all", "owner", "editor", "viewer", "auditor"], ...],
+        Meta(description="Roles whose users need a second factor, or all; who has none can only set one up."),
+    ] = ()
+    totp_window: Annotated[
+        tuple[Annotated[int, Meta(ge=-2, le=1)], ...],
+        Meta(description="Which TOTP codes are good: 0 is the present one, -1 the one before it."),
+    ] = (-1, 0)
+    contact: Annotated[
+        str, Meta(max_length=200, description="Whom people ask who may not do something; empty: the owners' names.")
+    ] = ""
     banner: Annotated[
-        bool, Meta(description="Add nbgate's script to notebook pages: it says when something blocks websockets.")
+        bool,
+        Meta(description="Add our script to notebook pages: it says when websockets are blocked or one is signed out."),
     ] = True
     browser: Annotated[
         Literal["auto"] | bool,
@@ -213,6 +269,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "auto"
     sessions: Sessions = Sessions()
     login: Login = Login()
+    throttle: Throttle = Throttle()
     limits: Limits = Limits()
     penalties: Penalties = Penalties()
     probe: Probe = Probe()

@@ -13,7 +13,7 @@ import argon2
 from argon2 import low_level
 from msgspec import Struct
 
-from nbgate.crypto.common_passwords import COMMON_PASSWORDS
+from nbgate.crypto.guessable import is_common
 from nbgate.errors import CredentialRejected, InputRefused, StoreError
 
 MIN_PASSWORD_BYTES: Final = 12
@@ -64,7 +64,7 @@ def judge_new_password(password: str) -> PasswordFault | None:
         return PasswordFault.TOO_LONG
     if b"\0" in raw:
         return PasswordFault.NUL
-    if password.casefold() in COMMON_PASSWORDS:
+    if is_common(password):
         return PasswordFault.COMMON
     return None
 

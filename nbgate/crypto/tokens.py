@@ -32,9 +32,14 @@ def new_session_token(random: bytes) -> str:
 
 def parse_session_token(text: str) -> bytes | None:
     """Return the session id (SHA-256 of the token's 32 bytes) that `text` names, None if it is no session token."""
-    if not _TOKEN.fullmatch(text):
+    if not is_canonical_token(text):
         return None
     return hashlib.sha256(urlsafe_b64decode(text + "=")).digest()
+
+
+def is_canonical_token(text: str) -> bool:
+    """Say whether `text` is the base64url of 32 bytes, without padding and in its one spelling."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def new_form_token(key: bytes, purpose: str, session_id: bytes) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_CONNECTIONS = 16
 SPARE_DESCRIPTORS = 128  # sockets to accept on, links, idle connections to upstreams
 BUSY_SECONDS = 1.0
+MAX_SPARED = 32
 
 End = Callable[[Reason], None]
 
@@ -89,6 +90,7 @@ class Admission:
         self.places = 0
         self.overload = Overload(limits.overload_lag_seconds, now)
         self._strangers: Strangers[Ticket] = Strangers(places=0, netblock_places=0)
+        self._spared = 0
         self._uses: dict[bytes, Use] = {}
         self._waiting: dict[str, Count] = {}
         self._netblocks: Rates | None = None
@@ -153,6 +155,27 @@ class Admission:
         if ticket is not None:
             self._drop(ticket, Reason.WORKER_FULL)
         return ticket is not None
+
+    def spare(self, ticket: Ticket) -> bool:
+        """Take a connection out of the places for strangers while a login on it is looked at.
+
+        For those that come with what may be a device cookie: else a crowd of newcomers from as many netblocks as there
+        are places would drop the owner, who waits for a password to be checked. It is a few at once, because anybody
+        can make such a cookie up; past `MAX_SPARED` a login takes its chance with the others.
+
+        Returns:
+            True if it was; then `spare_no_longer` is to be called.
+        """
+        if not ticket.is_stranger or self._spared >= MAX_SPARED:
+            return False
+        self._spared += 1
+        self._befriend(ticket)
+        return True
+
+    def spare_no_longer(self, ticket: Ticket) -> None:
+        """Put the connection back, as the newest one."""
+        self._spared -= 1
+        self._estrange(ticket)
 
     def _befriend(self, ticket: Ticket) -> None:
         ticket.is_stranger = False

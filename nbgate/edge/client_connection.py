@@ -21,9 +21,10 @@ from nbgate.edge.repeats import Repeats, Seen
 from nbgate.edge.tunnel import Tunnel
 from nbgate.edge.upstream_connection import UpstreamConnection
 from nbgate.errors import ProtocolError
-from nbgate.http.head import Fields
+from nbgate.http.head import RequestHead
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
+from nbgate.pipeline.claims import Claim
 from nbgate.pipeline.identity import Identity
 from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Forward
@@ -203,9 +204,9 @@ class ClientConnection(asyncio.Protocol):
             self.worker.sessions.attach(session.id, self)
         return use
 
-    def session_id(self, fields: Fields) -> bytes | Reason | None:
-        """Return the id in the session cookie, None without one, or why the cookie cannot be used; judged once."""
-        return self._reader.session_id(fields)
+    def claim(self, head: RequestHead) -> Claim:
+        """Return which session a request claims."""
+        return self._reader.claim(head)
 
     def begin_tunnel(self, tunnel: Tunnel) -> None:
         """Give the connection to `tunnel`; what the client already sent behind its handshake are frames."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class WorkerContext:
         client_heads: Serialises response heads by that policy's tables.
         random: Returns that many random bytes.
         suspect: Tells the keeper that a route's upstream does not behave as it said.
+        channels: How many notebooks, consoles and terminals each session has open here.
         id_prefix: Six hex digits that make request ids unique across workers and restarts.
     """
 
@@ -56,6 +58,7 @@ class WorkerContext:
     connections: "set[ClientConnection]" = field(default_factory=set)
     requests: int = 0
     websockets: int = 0
+    channels: Counter[bytes] = field(default_factory=Counter)
     draining: bool = False
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)

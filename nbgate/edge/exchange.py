@@ -26,6 +26,7 @@ from nbgate.model.client import Client
 from nbgate.model.route import RouteKind
 from nbgate.model.session import Session
 from nbgate.pipeline import answers
+from nbgate.pipeline.claims import device_cookie_of
 from nbgate.pipeline.request import SAFE_METHODS, Asker, decide
 from nbgate.pipeline.response import judge_answer, switch_head
 from nbgate.pipeline.verdict import Challenge, Forward, Respond
@@ -44,6 +45,7 @@ class Exchange:
 
     Attributes:
         client: Who asks: the connection's, or whom a trusted hop names.
+        claim: Which session it says it has.
         count: Where it is counted as long as it is under way.
         wants_body: Bytes of the client belong to this request's body.
         deadline: Loop time by which the upstream must have done its next step.
@@ -52,7 +54,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_is_spared",
         "_started",
+        "claim",
         "client",
         "connection",
         "count",
@@ -92,6 +96,9 @@ class Exchange:
         self.policy = policy
         self.request_id = request_id
         self.kind = classify(head.method, head.fields)
+        self.claim = connection.claim(head)
+        if self.claim.is_token and self.kind is RequestKind.NAVIGATION:
+            self.kind = RequestKind.API  # whoever shows a token reads no page: nothing is explained in HTML
         self.session: Session | None = None
         self.forward: Forward | None = None
         self.uplink: Uplink | None = None
@@ -102,9 +109,9 @@ class Exchange:
         self.status = 0
         self.reason: Reason | None = None
         self.rule = ""
-        self.request_bytes = 0
-        self.response_bytes = 0
+        self.request_bytes = self.response_bytes = 0
         self._started = started
+        self._is_spared = False
 
     @property
     def user(self) -> str:
@@ -130,20 +137,18 @@ class Exchange:
 
     def begin(self) -> None:
         """Find the session, then decide."""
-        claimed = self.connection.session_id(self.head.fields)
-        if claimed is None:
-            self._decide(None, Reason.LOGIN_REQUIRED)
-        elif isinstance(claimed, Reason):
-            self._decide(None, claimed)
+        key = self.claim.key
+        if not key:
+            self._decide(None, self.claim.reason)
+            return
+        found = self.worker.sessions.find(key)
+        if found is None:
+            self.connection.hold("session")
+            self.worker.sessions.ask(key, partial(self.connection.guarded, self._session_answered))
+        elif isinstance(found, Reason):
+            self._decide(None, found)
         else:
-            found = self.worker.sessions.find(claimed)
-            if found is None:
-                self.connection.hold("session")
-                self.worker.sessions.ask(claimed, partial(self.connection.guarded, self._session_answered))
-            elif isinstance(found, Reason):
-                self._decide(None, found)
-            else:
-                self._decide(found, Reason.LOGIN_REQUIRED)
+            self._decide(found, Reason.LOGIN_REQUIRED)
 
     def _session_answered(self, session: Session | None, reason: Reason) -> None:
         if not self.is_done:
@@ -162,7 +167,14 @@ class Exchange:
         verdict = decide(
             self.head,
             self.kind,
-            Asker(self.client, session, no_session, self.worker.penalties.seconds_left(self.client.netblock)),
+            Asker(
+                self.client,
+                session,
+                self.claim.reason if self.claim.is_token else no_session,
+                self.worker.penalties.seconds_left(self.client.netblock),
+                self.claim.key,
+                self.claim.is_token,
+            ),
             self.policy,
             self.connection.heads,
             self.request_id,
@@ -181,9 +193,11 @@ class Exchange:
 
     def _forward(self, verdict: Forward) -> None:
         self.forward = verdict
-        active = self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS
+        active = self.kind is RequestKind.NAVIGATION or self.head.method not in SAFE_METHODS or self.claim.is_token
         if self.session is not None and active:
             self.worker.sessions.was_active(self.session.id)
+        if self.session is None and self.head.method == "POST" and device_cookie_of(self.head.fields):
+            self._is_spared = self.worker.admission.spare(self.connection.ticket)
         self.uplink = Uplink(self, verdict)
         self.uplink.start()
 
@@ -209,8 +223,6 @@ class Exchange:
         """Stop or go on reading from the client."""
         if self.uplink is not None:
             self.uplink.upstream_full(full=full)
-
-    # answering here
 
     def refuse(self, reason: Reason, status: int) -> None:
         """Answer with the page or JSON that explains `reason`."""
@@ -241,8 +253,7 @@ class Exchange:
             head_only=self.head.method == "HEAD",
             always=self.policy.always_headers,
         )
-        status = HTTPStatus.SEE_OTHER if verdict.location else HTTPStatus.UNAUTHORIZED
-        self._send_own(data, status, verdict.reason, close=close)
+        self._send_own(data, verdict.status, verdict.reason, close=close)
 
     def _send_own(self, data: bytes, status: int, reason: Reason, *, close: bool) -> None:
         self.connection.write(data)
@@ -304,7 +315,8 @@ class Exchange:
                 self.suspect()
             self.fail(Reason.UPSTREAM_BAD_RESPONSE, head.status if head.status in _PASSED_REFUSALS else 502)
             return
-        switch = judge_switch(head, msgspec.structs.replace(offer, extensions=None) if forward.channel else offer)
+        is_read = forward.socket is not None and forward.socket.is_read
+        switch = judge_switch(head, msgspec.structs.replace(offer, extensions=None) if is_read else offer)
         data = switch_head(
             head,
             self.head,
@@ -325,8 +337,6 @@ class Exchange:
         self.connection.begin_tunnel(self.tunnel)
         if rest:
             self.tunnel.upstream_data(rest)
-
-    # ends
 
     def client_lost(self) -> None:
         """Release the upstream: nobody waits for the answer any more."""
@@ -384,5 +394,7 @@ class Exchange:
         if self.uplink is not None:
             self.uplink.wait_no_longer()
         self.uplink = None  # it points back here: without the cycle all of this is freed at once, not by the collector
+        if self._is_spared:
+            self.worker.admission.spare_no_longer(self.connection.ticket)
         if self.session is not None or self.worker.refusals.tells(self.client, self.reason, self.status):
             record_request(self, self.worker.clock.monotonic() - self._started)

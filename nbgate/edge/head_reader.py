@@ -1,20 +1,19 @@
 """Cuts request heads out of one connection's bytes, and reads them by the policy in force.
 
 Keeps what makes that cheap: how far the bytes were searched and judged, the parser with the last header block, the
-session cookie in it. It reads no socket, and a head that is good is all it says.
+session it claims. It reads no socket, and a head that is good is all it says.
 """
 
 from nbgate.http.head import Fields, HeadLimits, HeadParser, RequestHead, find_head_end, judge_partial
 from nbgate.http.headers import HeaderTables
-from nbgate.pipeline.cookies import session_id_of
+from nbgate.pipeline.claims import NOTHING, Claim, claim_of
 from nbgate.policy import Policy
-from nbgate.reasons import Reason
 
 
 class HeadReader:
     """One connection's heads."""
 
-    __slots__ = ("_fields", "_is_partial", "_judged", "_limits", "_parser", "_scanned", "_session_id", "_tables")
+    __slots__ = ("_claim", "_fields", "_is_partial", "_judged", "_limits", "_parser", "_scanned", "_tables")
 
     def __init__(self) -> None:
         self._is_partial = False
@@ -24,7 +23,7 @@ class HeadReader:
         self._limits: HeadLimits | None = None
         self._tables: HeaderTables | None = None
         self._fields: Fields | None = None
-        self._session_id: bytes | Reason | None = None
+        self._claim = NOTHING
 
     @property
     def last_block(self) -> bytes:
@@ -58,9 +57,12 @@ class HeadReader:
             self._limits, self._tables = policy.head_limits, policy.tables
         return self._parser.parse(raw)
 
-    def session_id(self, fields: Fields) -> bytes | Reason | None:
-        """Return the id in the session cookie, None without one, or why the cookie cannot be used; judged once."""
+    def claim(self, head: RequestHead) -> Claim:
+        """Return which session a request claims; judged once for a header block, but for a websocket's handshake."""
+        fields = head.fields
+        if fields.websocket is not None:
+            return claim_of(fields, head.target.query)
         if fields is not self._fields:
             self._fields = fields
-            self._session_id = session_id_of(fields)
-        return self._session_id
+            self._claim = claim_of(fields)
+        return self._claim

@@ -142,7 +142,7 @@ class Repeats:
         worker, session = self.connection.worker, self._session
         if worker.policy_now() is not self._policy or worker.draining or worker.clock.unix() >= session.absolute_unix:
             return False
-        if worker.sessions.find(session.id) is not session:
+        if not worker.sessions.is_live(session):
             return False
         waiting = worker.admission.repeats(self.connection.ticket, self._use, seen.forward.route.name, self._policy)
         upstream = worker.pool.take(seen.forward.route.upstream) if waiting is not None else None
@@ -329,7 +329,7 @@ def learn_from(exchange: "Exchange") -> None:
 
 def _is_plain(place: Place) -> bool:
     """Say whether what lies there is forwarded whenever the session, the origin and the upstream are good."""
-    if place.page is not None or place.is_own or place.channel or place.lacks_slash or place.route is None:
+    if place.page is not None or place.is_own or place.lacks_slash or place.has_effect or place.route is None:
         return False
     return not place.findings or place.finding(Action.DENY, "GET") is None
 

@@ -1,8 +1,8 @@
 """A websocket through the gateway: data frames pass byte for byte, control frames are read.
 
-Knows frames, not what is said in them. Whatever this inserts, pings and closes, stands between two frames; a frame
-under way may be finished for `FINISH_SECONDS`, then the socket is aborted. Server to client nothing is buffered or
-capped. It has no timer of its own: the worker's sweep calls `expire`.
+Knows frames, and of what is said in them only whether a person says it. Whatever this inserts, pings and closes,
+stands between two frames; a frame under way may be finished for `FINISH_SECONDS`, then the socket is aborted. Server
+to client nothing is buffered or capped. It has no timer of its own: the worker's sweep calls `expire`.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nbgate.edge.records import record_close
 from nbgate.errors import FrameError
+from nbgate.jupyter.paths import Socket
 from nbgate.reasons import Reason
 from nbgate.websocket.close_codes import (
     SERVICE_RESTART,
@@ -19,6 +20,7 @@ from nbgate.websocket.close_codes import (
 )
 from nbgate.websocket.frames import Control, Data, FrameTracker, Opcode, Piece, build_close, build_frame, parse_close
 from nbgate.websocket.pulse import Pulse
+from nbgate.websocket.rooms import RoomTalk
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
@@ -47,6 +49,8 @@ class Tunnel:
         "_pending_close",
         "_reason",
         "_recorded",
+        "_room",
+        "_socket",
         "_started",
         "_up",
         "_upstream",
@@ -59,6 +63,8 @@ class Tunnel:
     def __init__(self, exchange: "Exchange", *, extensions: bool) -> None:
         self.exchange = exchange
         self.session_id = exchange.session_id
+        self._socket = exchange.forward.socket if exchange.forward is not None else None
+        self._room = RoomTalk() if self._socket is Socket.ROOM else None
         self._client = exchange.connection
         self._upstream = exchange.uplink.upstream if exchange.uplink is not None else None
         self._loop = exchange.worker.loop
@@ -80,6 +86,8 @@ class Tunnel:
         self._upstream_deadline = NEVER
         self._recorded = False
         exchange.worker.websockets += 1
+        if self._socket is Socket.CHANNEL and self.session_id is not None:
+            exchange.worker.channels[self.session_id] += 1
 
     def client_data(self, data: bytes) -> None:
         """Take bytes of the client."""
@@ -99,12 +107,18 @@ class Tunnel:
                 return
             if isinstance(piece, Data):
                 self._upstream.write(piece.raw)
-                if self.session_id is not None:  # pings are no activity: a forgotten tab sends them too (T15)
+                if self.session_id is not None and self._is_activity(piece.raw):
                     self.exchange.worker.sessions.was_active(self.session_id)
             elif piece.opcode == Opcode.CLOSE:
                 self._client_closes(piece)
             elif not self._is_ours(piece):
                 self._upstream.write(piece.raw)
+
+    def _is_activity(self, raw: bytes) -> bool:
+        """Say whether a person sent these data frames; a forgotten tab sends pings, presence and the like (T15)."""
+        if self._room is not None:
+            return self._room.feed(raw)
+        return self._socket is not Socket.EVENTS
 
     def upstream_data(self, data: bytes) -> None:
         """Take bytes of the upstream."""
@@ -299,6 +313,8 @@ class Tunnel:
         self._recorded = True
         exchange = self.exchange
         exchange.worker.websockets -= 1
+        if self._socket is Socket.CHANNEL and self.session_id is not None:
+            exchange.worker.channels[self.session_id] -= 1
         self._drop_upstream()
         record_close(
             exchange,

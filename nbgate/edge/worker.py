@@ -20,6 +20,7 @@ from nbgate.edge.listener import Listener
 from nbgate.edge.outbox import Outbox
 from nbgate.edge.penalties import Penalties
 from nbgate.edge.pool import Pool
+from nbgate.edge.recheck import judge_again
 from nbgate.edge.redirects import Redirects
 from nbgate.edge.refusals import Refusals
 from nbgate.edge.sessions import Sessions
@@ -31,6 +32,7 @@ from nbgate.link.messages import (
     Activity,
     AuditState,
     Message,
+    OpenChannels,
     PenaltiesPut,
     Records,
     RecordsWritten,
@@ -103,6 +105,7 @@ class WorkerCore:
         self._penalties = Penalties(loop, clock, self._send)
         self._context: WorkerContext | None = None
         self._told: WorkerStatus | None = None
+        self._told_channels: tuple[tuple[bytes, int], ...] = ()
         self._timers: list[asyncio.TimerHandle] = []
         self._swept = loop.time()
 
@@ -113,7 +116,7 @@ class WorkerCore:
         if self._link is not None:
             self._link.close()
         self._link = link
-        self._told = None
+        self._told, self._told_channels = None, ()
         link.send(self._hello)
 
     def link_lost(self) -> None:
@@ -162,6 +165,8 @@ class WorkerCore:
             banner=snapshot.banner,
             exposure=snapshot.exposure,
             rules=snapshot.rules,
+            second_factor_roles=snapshot.second_factor_roles,
+            contact=snapshot.contact,
         )
         self._tls = make_context(snapshot.tls, policy.exposure.hosts)
         self._tls_of_hops = make_context(snapshot.tls)  # the name they ask for may be what they call us themselves
@@ -173,6 +178,7 @@ class WorkerCore:
             self._context.admission.load(policy)
             self._context.refusals.load(policy.limits.netblock_refusals_per_minute)
             self._context.client_heads = ClientHeads(policy.tables, policy.always_headers)
+            judge_again(self._context)
             return
         self._context = WorkerContext(
             loop=self._loop,
@@ -337,8 +343,12 @@ class WorkerCore:
     def _tell(self) -> None:
         self._timers[1] = self._loop.call_later(TELL_SECONDS, self._tell)
         context = self._require()
-        if active := self._sessions.take_active():
-            self._send(Activity(ids=active))
+        self.tell_activity()
+        context.channels = +context.channels  # without those who have closed all of theirs
+        channels = tuple(sorted(context.channels.items()))
+        if channels != self._told_channels and self._link is not None:
+            self._told_channels = channels
+            self._send(OpenChannels(sessions=channels))
         admission = context.admission
         status = WorkerStatus(
             connections=admission.held,
@@ -353,6 +363,13 @@ class WorkerCore:
         if status != self._told and self._link is not None:
             self._told = status
             self._send(status)
+
+    def tell_activity(self) -> bool:
+        """Tell the keeper which sessions were active since the last time; False when there was none."""
+        active = self._sessions.take_active()
+        if active:
+            self._send(Activity(ids=active))
+        return bool(active)
 
     def _require(self) -> WorkerContext:
         assert self._context is not None  # noqa: S101 - set before the first accept

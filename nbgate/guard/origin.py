@@ -15,6 +15,7 @@ document).
 | any; GET, HEAD: with data      | null    | any         | any     |                | ORIGIN_NULL    |
 | any; GET, HEAD: with data      | foreign | any         | any     |                | CROSS_ORIGIN   |
 | websocket                      | own     | any         | any     |                | None (2)       |
+| websocket                      | -       | -           | own, -  | token          | None (5)       |
 | websocket                      | -       | any         | any     |                | ORIGIN_MISSING |
 | GET, HEAD, OPTIONS             | own, -  | side door   | any     | with data      | CROSS_SITE     |
 | GET, HEAD, OPTIONS             | own, -  | -           | foreign | with data      | CROSS_SITE (3) |
@@ -25,6 +26,7 @@ document).
 | every other method             | -       | -           | own     | own page       | None           |
 | every other method             | -       | -           | foreign |                | CROSS_SITE     |
 | every other method             | -       | -           | -       | own page, JSON | None (4)       |
+| every other method             | -       | -           | own, -  | token          | None (5)       |
 | every other method             | -       | -           | own, -  | else           | ORIGIN_MISSING |
 
 (0) OPTIONS with Access-Control-Request-Method: a browser asks for another site's script. No answer ever grants it.
@@ -32,6 +34,7 @@ document).
 (2) A browser cannot be made to lie in Origin; what it says in Sec-Fetch-Site on a handshake differs by browser.
 (3) Old browsers, which would read another site's `<script src>` from us (CVE-2019-9644, CVE-2023-40170).
 (4) Scripts. A foreign page cannot send JSON without a preflight, and none is ever granted.
+(5) With a good token of ours, and for a notebook server. No browser sends one unasked, so nobody can be made to forge.
 
 Sec-Fetch-Mode: no-cors proves nothing and is never read as same-origin (CVE-2026-40864).
 """
@@ -45,7 +48,14 @@ _SCHEME = "https://"
 
 
 def judge_origin(
-    *, method: str, websocket: bool, fields: Fields, has_session: bool, own_page: bool, has_data: bool
+    *,
+    method: str,
+    websocket: bool,
+    fields: Fields,
+    has_session: bool,
+    own_page: bool,
+    has_data: bool,
+    has_token: bool = False,
 ) -> Reason | None:
     """Say why the request must not be served to where it seems to come from; None means it may.
 
@@ -56,6 +66,7 @@ def judge_origin(
         has_session: Whether it came with a live session.
         own_page: Whether it is for nbgate's own pages.
         has_data: Whether its answer is data, or has an effect, though the method is safe.
+        has_token: Whether its session is that of a token.
 
     Source: THREATS T08, T18, T19, T21 and "Decided since"; the table above.
     """
@@ -68,11 +79,11 @@ def judge_origin(
         reason = _judge_header(fields.origins, fields.host)
         if reason is not None or not safe:
             return reason
-    if websocket:
-        return Reason.ORIGIN_MISSING
     if safe:
         return _judge_read(fields) if has_data else None
-    return _judge_write(fields, own_page=own_page)
+    if has_token and _is_of_no_other_page(fields):
+        return None
+    return Reason.ORIGIN_MISSING if websocket else _judge_write(fields, own_page=own_page)
 
 
 def is_of_another_site(fields: Fields) -> bool:
@@ -119,6 +130,11 @@ def _judge_read(fields: Fields) -> Reason | None:
         return Reason.CROSS_SITE if foreign else None
     a_link = fields.fetch_mode == "navigate" and fields.fetch_dest == "document"
     return Reason.CROSS_SITE if fields.fetch_site in _OTHER_SITES and not a_link else None
+
+
+def _is_of_no_other_page(fields: Fields) -> bool:
+    """Say whether nothing names a page that sent this, or only ours does; Origin was looked at before."""
+    return fields.fetch_site is None and (fields.referer is None or _is_own_referer(fields.referer, fields.host))
 
 
 def _judge_write(fields: Fields, *, own_page: bool) -> Reason | None:

@@ -68,6 +68,13 @@ class PenaltyTable:
         self._forget(now_monotonic)
         return {netblock: held.until_monotonic for netblock, held in self._held.items() if held.refused}
 
+    def clear(self, netblock: str | None = None) -> tuple[str, ...]:
+        """Forget what one netblock has to its name, or all of them; return those that were refused or near it."""
+        cleared = tuple(known for known in self._held if netblock in {None, known})
+        for known in cleared:
+            del self._held[known]
+        return cleared
+
     def _forget(self, now_monotonic: float) -> None:
         """Drop what has ended."""
         while self._ends and self._ends[0][0] <= now_monotonic:

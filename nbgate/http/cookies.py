@@ -6,6 +6,7 @@ This module neither seals nor judges a value, and never repairs a header: what i
 from enum import Enum
 
 _HTTPS_PORT = 443
+_DEVICE = "__Host-Http-nbgate_dev"
 _SESSION = "__Host-Http-nbgate"  # Chromium lets no script set a __Host-Http- cookie (THREATS fact 12)
 
 
@@ -54,3 +55,8 @@ def cookie_suffix(host: str) -> str:
 def session_cookie_name(host: str) -> str:
     """Return the name of the session cookie under this Host."""
     return _SESSION + cookie_suffix(host)
+
+
+def device_cookie_name(host: str) -> str:
+    """Return the name of the cookie by which a browser is known to have logged in before, under this Host."""
+    return _DEVICE + cookie_suffix(host)

@@ -67,6 +67,7 @@ class Fields(Struct, frozen=True, gc=False):
         forwarded_for: What hops say of the client: worth nothing unless they are trusted.
         preflight: A browser asks whether another site's script may send the request (CORS).
         service_worker: A browser fetches the script of a service worker.
+        authorization: What a program presents; goes nowhere.
     """
 
     host: str
@@ -91,6 +92,7 @@ class Fields(Struct, frozen=True, gc=False):
     forwarded_for: str | None = None
     preflight: bool = False
     service_worker: bool = False
+    authorization: str | None = None
 
 
 class _Headers:
@@ -194,6 +196,7 @@ def _judge_pairs(pairs: list[tuple[bytes, bytes]], tables: HeaderTables) -> Fiel
         get("x-forwarded-for"),
         "access-control-request-method" in values,
         "service-worker" in values or _lower(get("sec-fetch-dest")) == "serviceworker",
+        get("authorization"),
     )
 
 

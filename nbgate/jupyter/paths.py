@@ -5,7 +5,23 @@ a path is, never whether somebody may have it. An unknown path is a page without
 session, and reading it is not guarded by Fetch-Metadata.
 """
 
+from enum import Enum, auto
+
 from msgspec import Struct
+
+
+class Socket(Enum):
+    """What is said on a websocket at a path."""
+
+    OTHER = auto()
+    CHANNEL = auto()  # to a kernel or a terminal: what the audit will have to read
+    ROOM = auto()  # to those who have the same document open (jupyter-collaboration)
+    EVENTS = auto()  # by the server alone, whatever anybody does
+
+    @property
+    def is_read(self) -> bool:
+        """True where frames are looked into: no extensions, which could compress them."""
+        return self is Socket.CHANNEL or self is Socket.ROOM
 
 
 class PathFact(Struct, frozen=True):
@@ -52,6 +68,38 @@ DATA = (
     PathFact(("voila", "render"), "runs a notebook"),
 )
 
+# Where notebook servers only show: who may read may read here. What other applications do with a GET nobody knows.
+READABLE = (
+    PathFact(("",), "the front page: a redirect, or marimo's"),
+    PathFact(("@file",), "marimo: virtual files of a notebook"),
+    PathFact(("api",), "notebooks, files, kernels"),
+    PathFact(("assets",), "marimo: assets"),
+    PathFact(("consoles",), "pages"),
+    PathFact(("custom",), "the user's own css and js"),
+    PathFact(("doc",), "pages of documents"),
+    PathFact(("edit",), "pages of text files"),
+    PathFact(("files",), "user content"),
+    PathFact(("kernelspecs",), "files of kernels"),
+    PathFact(("lab",), "pages, settings and assets"),
+    PathFact(("nbclassic",), "pages"),
+    PathFact(("nbconvert",), "notebooks as pages; runs nothing"),
+    PathFact(("nbextensions",), "assets of classic extensions"),
+    PathFact(("notebooks",), "pages of notebooks"),
+    PathFact(("public",), "marimo: the user's own files"),
+    PathFact(("static",), "assets"),
+    PathFact(("terminals",), "pages of terminals; what is said there is on a websocket"),
+    PathFact(("tree",), "pages of folders"),
+    PathFact(("view",), "pages of files"),
+    PathFact(("voila", "files"), "files as they are"),
+    PathFact(("voila", "static"), "assets"),
+)
+
+# Reading these does something all the same.
+EFFECTS = (
+    PathFact(("terminals", "new"), "starts a terminal, with a GET"),
+    PathFact(("voila", "render"), "runs a notebook"),
+)
+
 
 def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
     firsts = {fact.segments[0] for fact in facts}
@@ -61,6 +109,8 @@ def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], .
 _UNTOUCHED = _by_first(UNTOUCHED)
 _DATA = _by_first(DATA)
 _USER_CONTENT = _by_first(USER_CONTENT)
+_READABLE = _by_first(READABLE)
+_EFFECTS = _by_first(EFFECTS)
 
 
 def is_untouched(rest: tuple[str, ...]) -> bool:
@@ -78,13 +128,27 @@ def is_user_content(rest: tuple[str, ...]) -> bool:
     return _lies_below(_USER_CONTENT, rest)
 
 
-def is_message_channel(rest: tuple[str, ...]) -> bool:
-    """Say whether a websocket here speaks to a kernel or a terminal: what the audit will have to read."""
+def has_effect(rest: tuple[str, ...]) -> bool:
+    """Say whether a safe method on this path may start or run something: nobody knows better of an unknown one."""
+    return bool(rest) and (not _lies_below(_READABLE, rest) or _lies_below(_EFFECTS, rest))
+
+
+def is_kernel(rest: tuple[str, ...]) -> bool:
+    """Say whether this is the state of one kernel: pages that lost its websocket ask for it."""
+    return len(rest) == 3 and rest[1] == "kernels" and rest[0] == "api" and rest[2] != ""
+
+
+def socket_of(rest: tuple[str, ...]) -> Socket:
+    """Return what is said on a websocket here."""
     match rest:
         case ("api", "kernels", _, "channels") | ("terminals", "websocket", _):
-            return True
+            return Socket.CHANNEL
+        case ("api", "collaboration", "room", *_):
+            return Socket.ROOM
+        case ("api", "events", "subscribe"):
+            return Socket.EVENTS
         case _:
-            return False
+            return Socket.OTHER
 
 
 def _lies_below(paths: dict[str, tuple[tuple[str, ...], ...]], rest: tuple[str, ...]) -> bool:

@@ -23,8 +23,9 @@ from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_start import open_audit
 from nbgate.keeper.audit_writer import AuditWriter
 from nbgate.keeper.discovery import find_servers, load_password, load_token, running_servers, runtime_folders
-from nbgate.keeper.folder import held, load_key, prepare_folder
-from nbgate.keeper.keeper import Keeper, KeeperParts
+from nbgate.keeper.folder import held, load_key, load_totp_keyring, prepare_folder
+from nbgate.keeper.keeper import Keeper
+from nbgate.keeper.parts import KeeperParts
 from nbgate.keeper.password_login import PatientLogin, log_in
 from nbgate.keeper.probe import probe_credential, probe_guard, probe_product
 from nbgate.keeper.reload import Fresh
@@ -77,6 +78,7 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
         stack.callback(hashes.close)
         audit, listeners = _open_audit(folder, clock)
         stack.push_async_callback(audit.close)
+        totp_keyring = load_totp_keyring(folder, os.urandom)
         authenticator = LocalAuthenticator(
             users=state.users,
             in_store=store.run,
@@ -84,6 +86,9 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
             parameters=parameters,
             decoy=await decoy,
             random_bytes=os.urandom,
+            totp_keys=totp_keyring,
+            clock=clock,
+            totp_window=lambda: keeper.config.totp_window,
         )
         keeper = Keeper(
             KeeperParts(
@@ -104,6 +109,8 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
                 material=fresh.material,
                 sealing_keys=(SealingKey(id=0, secret=load_key(folder, "cookies", os.urandom)),),
                 form_key=load_key(folder, "forms", os.urandom),
+                totp_keyring=totp_keyring,
+                device_key=load_key(folder, "devices", os.urandom),
                 own_socket=str(folder / PAGES_SOCKET),
             )
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from nbgate.audit.events import Event
+from nbgate.errors import AuditError
 from nbgate.keeper.audit_writer import Stamp
 
 
@@ -38,3 +39,15 @@ class AuditLog(Protocol):
             LinkError: One of them is no event of a worker.
         """
         ...
+
+
+def require_audit(audit: AuditLog) -> None:
+    """Return if records can be written: what could not be recorded is not begun.
+
+    Raises:
+        AuditError: They cannot.
+    """
+    if audit.failing_since_unix:
+        raise AuditError(
+            "the audit cannot be written", hint="see nbgate status; nobody signs in and no account changes meanwhile"
+        )

@@ -1,9 +1,14 @@
 """Record that sessions are over. They end elsewhere, and first."""
 
+from collections.abc import Awaitable, Callable
+
 from nbgate.audit.events import SessionEnd
 from nbgate.keeper.audit import AuditLog
 from nbgate.model.session import LABEL_HEX
 from nbgate.reasons import Reason
+
+EndSessions = Callable[[str, tuple[bytes, ...], Reason, str], Awaitable[None]]
+"""Called as `(user, ids, reason, actor)` for sessions the store has ended; returns when no worker serves them."""
 
 
 async def record_ended(audit: AuditLog, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:

@@ -11,14 +11,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from nbgate.crypto import totp
+from nbgate.crypto.sealing import Keyring
 from nbgate.crypto.tokens import KEY_BYTES, new_control_key
 from nbgate.errors import ExitCode, StartError
 from nbgate.files import make_private_folder, open_private, read_private, require_safe_parent, write_private
+from nbgate.model.keys import SealingKey
 
 LOCK: Final = "lock"
 CONTROL_KEY: Final = "control.key"
 LOCK_WAIT_SECONDS: Final = 2.0
 _LOCK_POLL_SECONDS: Final = 0.05
+_WITHOUT: Final = {
+    "cookies": "cookies that notebook servers have set are lost",
+    "devices": "every browser is unknown until its next login",
+    "forms": "pages that are open now must be loaded again",
+    "totp": "no second factor that is set up now can be read: nbgate totp remove NAME for each user who has one",
+}
 _MAX_LOCK_BYTES: Final = 64
 
 RandomBytes = Callable[[int], bytes]
@@ -109,6 +118,7 @@ def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
         StartError: It cannot be read, or is damaged (78).
     """
     path = folder / "keys" / f"{name}.key"
+    without = f"bring it back from a backup; or remove it: a new one is made, and {_WITHOUT[name]}"
     try:
         if not os.path.lexists(path):
             write_private(path, f"{random_bytes(KEY_BYTES).hex()}\n".encode())
@@ -116,16 +126,21 @@ def load_key(folder: Path, name: str, random_bytes: RandomBytes) -> bytes:
     except (OSError, ValueError) as error:
         raise StartError(
             f"the key {path} cannot be read: {error}",
-            hint="correct its owner and mode; or remove it: a new one is made, and upstream cookies and open forms end",
+            hint=f"correct its owner and mode; {without}",
             exit_code=ExitCode.CONFIGURATION,
         ) from error
     if len(key) != KEY_BYTES:
-        raise StartError(
-            f"the key {path} is damaged",
-            hint="remove it: a new one is made, and upstream cookies and open forms end",
-            exit_code=ExitCode.CONFIGURATION,
-        )
+        raise StartError(f"the key {path} is damaged", hint=without, exit_code=ExitCode.CONFIGURATION)
     return key
+
+
+def load_totp_keyring(folder: Path, random_bytes: RandomBytes) -> Keyring:
+    """Return what seals TOTP secrets.
+
+    Raises:
+        StartError: See `load_key`.
+    """
+    return Keyring((SealingKey(id=0, secret=load_key(folder, "totp", random_bytes)),), purpose=totp.PURPOSE)
 
 
 def write_control_key(folder: Path, random_bytes: RandomBytes) -> str:

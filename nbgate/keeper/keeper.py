@@ -4,39 +4,45 @@ It is made of parts that a test can replace one by one; it opens no file and no 
 answer of it leaves before what it says is durable.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import groupby
-from typing import Final, assert_never
+from typing import assert_never
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, structs
 
 from nbgate.audit.events import Event, UpstreamAppear, UpstreamChange, UpstreamDisappear
-from nbgate.authenticators.hash_queue import HashQueue
-from nbgate.clock import Clock
+from nbgate.config.allow import parse_allow
 from nbgate.config.schema import Config
-from nbgate.crypto.passwords import HashParameters
 from nbgate.errors import CredentialRejected, LinkError
 from nbgate.http.headers import HeaderTables
-from nbgate.keeper.audit import AuditLog
 from nbgate.keeper.audit_writer import Stamp
-from nbgate.keeper.ended import record_ended
-from nbgate.keeper.guarded import Change, Upstreams, What
-from nbgate.keeper.login import Login, LoginAttempt, LoginParts
-from nbgate.keeper.mounts import OWN_PREFIX, Mounts
-from nbgate.keeper.penalties import KeeperPenalties
-from nbgate.keeper.sessions import Due, LiveSessions
-from nbgate.keeper.upstreams import Eyes
-from nbgate.keeper.users import AccountParts, Accounts
+from nbgate.keeper.errands import Errands
+from nbgate.keeper.guarded import Change, What
+from nbgate.keeper.login import Begun, LoggedIn, LoginAttempt
+from nbgate.keeper.mounts import Mounts
+from nbgate.keeper.parts import (
+    KeeperParts,
+    Seen,
+    make_accounts,
+    make_ending,
+    make_factors,
+    make_guards,
+    make_login,
+    make_rotation,
+    make_tokens,
+)
+from nbgate.keeper.sessions import LiveSessions
+from nbgate.keeper.snapshots import InForce, Now, Snapshots, owners_of, second_factor_roles
 from nbgate.keeper.workers import Worker, WorkerLink, Workers
 from nbgate.link.messages import (
     Activity,
     AuditState,
     Offences,
+    OpenChannels,
     Records,
     RecordsWritten,
     RevokeAck,
     SessionAnswer,
     SessionAsk,
+    SessionKeyUsed,
     SessionPut,
     Snapshot,
     ToKeeper,
@@ -45,49 +51,13 @@ from nbgate.link.messages import (
     WorkerHello,
     WorkerStatus,
 )
-from nbgate.model.exposure import Exposure
-from nbgate.model.keys import SealingKey, TlsMaterial
+from nbgate.model.account import StoredSession, User
+from nbgate.model.keys import TlsMaterial
 from nbgate.model.penalty import Offence
-from nbgate.model.route import Route, RouteKind, Upstream
+from nbgate.model.route import Route
 from nbgate.model.rule import Rules
 from nbgate.model.session import Session
-from nbgate.ports import PasswordAuthenticator, State, StoreRunner
 from nbgate.reasons import Reason
-from nbgate.sessions.judge import judge_stored
-from nbgate.sessions.table import FINAL_GENERATION
-
-OWN_ROUTE: Final = "own"
-
-
-class KeeperParts(Struct, frozen=True, kw_only=True):
-    """Everything a keeper is made of.
-
-    Attributes:
-        in_store: Runs calls of `state` on its thread.
-        kill: Has a worker replaced: `kill(worker_id, pid, reason)`.
-        own_socket: Path of the private socket on which `nbgate.web` serves the own pages.
-        ack_seconds: How long a worker may take to acknowledge a revocation.
-    """
-
-    state: State
-    in_store: StoreRunner
-    authenticator: PasswordAuthenticator
-    hashes: HashQueue
-    parameters: HashParameters
-    audit: AuditLog
-    clock: Clock
-    random_bytes: Callable[[int], bytes]
-    eyes: Eyes
-    kill: Callable[[int, int, Reason], None]
-    config: Config
-    upstreams: Upstreams
-    tables: HeaderTables
-    rules: Rules
-    material: TlsMaterial
-    sealing_keys: tuple[SealingKey, ...]
-    form_key: bytes
-    own_socket: str
-    ack_seconds: float = 0.7
 
 
 class Keeper:
@@ -96,39 +66,12 @@ class Keeper:
     def __init__(self, parts: KeeperParts) -> None:
         self._parts = parts
         self._version = 1
-        self.config = parts.config
-        self.material = parts.material
-        self._tables = parts.tables
-        self._rules = parts.rules
+        self._in_force = InForce(parts.config, parts.material, parts.tables, parts.rules)
+        self._owners: tuple[str, ...] = ()
         self.form_key = parts.form_key
         self.live = LiveSessions(parts.config.sessions.idle_seconds)
         self.workers = Workers(parts.kill, ack_seconds=parts.ack_seconds)
-        self.penalties = KeeperPenalties(parts.audit, parts.clock, self.workers.broadcast)
-        self.penalties.use(parts.config, parts.rules)
-        self.login = Login(
-            LoginParts(
-                authenticator=parts.authenticator,
-                sessions=parts.state.sessions,
-                in_store=parts.in_store,
-                audit=parts.audit,
-                clock=parts.clock,
-                random_bytes=parts.random_bytes,
-                absolute_seconds=lambda: self.config.sessions.absolute_seconds,
-                netblock_attempts=lambda: max(1, self.config.login.queue // 3),
-            )
-        )
-        self.accounts = Accounts(
-            AccountParts(
-                users=parts.state.users,
-                in_store=parts.in_store,
-                hashes=parts.hashes,
-                parameters=parts.parameters,
-                random_bytes=parts.random_bytes,
-                audit=parts.audit,
-                clock=parts.clock,
-                end_sessions=self._end_everywhere,
-            )
-        )
+        self.errands = Errands()
         self.mounts = Mounts(
             parts.upstreams,
             parts.eyes,
@@ -137,35 +80,85 @@ class Keeper:
             clock=parts.clock,
             on_change=self._upstream_changed,
         )
+        self.mounts.allow = parse_allow(parts.config.allow)
+        self._snapshots = Snapshots(self.mounts, parts.sealing_keys, parts.own_socket)
+        seen = Seen(
+            live=self.live,
+            workers=self.workers,
+            config=lambda: self.config,
+            put=self._put,
+            accounts_changed=self._learn_owners,
+            flush_activity=self.flush_activity,
+        )
+        self._ending = make_ending(parts, seen)
+        self._rotation = make_rotation(parts, seen, self._ending)
+        guards = make_guards(parts, seen, self._ending)
+        self.penalties = guards.penalties
+        self.throttle = guards.throttle
+        self.notices = guards.notices
+        self.lockdown = guards.lockdown
+        self.links = guards.links
+        self.accounts = make_accounts(parts, seen, self._ending)
+        self.factors = make_factors(parts, seen, self._ending)
+        self.tokens = make_tokens(parts, seen, self._ending, guards)
+        self.login = make_login(parts, seen, self._ending, guards)
+
+    @property
+    def config(self) -> Config:
+        """Return the configuration in force."""
+        return self._in_force.config
+
+    @property
+    def material(self) -> TlsMaterial:
+        """Return certificate and key in force."""
+        return self._in_force.material
 
     @property
     def version(self) -> int:
         """Return the number of the newest snapshot."""
         return self._version
 
+    @property
+    def is_locked_down(self) -> bool:
+        """Say whether nobody can sign in."""
+        return self.lockdown.is_on
+
     async def start(self) -> None:
-        """Load the sessions that live on from before, and end those whose time ran out meanwhile."""
-        now = self._parts.clock.unix()
-        over = []
-        for stored in await self._parts.in_store(self._parts.state.sessions.all):
-            reason = judge_stored(stored.session, stored.last_seen_unix, now, self.live.idle_seconds)
-            if reason is None:
-                self.live.put(stored)
-            else:
-                over.append(Due(stored.session, reason))
-        await self._end_due(over)
+        """Go on where the keeper before this one was left, and end the sessions whose time ran out meanwhile."""
+        await self.lockdown.load()
+        await self.throttle.load()
+        await self._ending.load()
+        if self.lockdown.is_on:  # that keeper may not have come to the end of it
+            await self._ending.revoke_all(Reason.LOCKED_DOWN, "nbgate")
+        await self._rotation.load()
+        await self._learn_owners()
 
     # logins
 
-    async def log_in(self, attempt: LoginAttempt) -> tuple[Session, str]:
-        """Return a new session and its token; see `Login.attempt` for what is raised."""
-        stored, token = await self.login.attempt(attempt)
-        if not self.live.put(stored):  # the account changed while the login was being written down
+    async def log_in(self, attempt: LoginAttempt) -> LoggedIn:
+        """Return a new session and what its browser keeps; see `Login.attempt` for what is raised."""
+        return await self._begin(await self.login.attempt(attempt), attempt)
+
+    async def log_in_by_link(self, token: str, attempt: LoginAttempt) -> LoggedIn:
+        """Log in whom the link names; see `Login.by_link` for what is raised."""
+        return await self._begin(await self.login.by_link(token, attempt), attempt)
+
+    async def _begin(self, begun: Begun, attempt: LoginAttempt) -> LoggedIn:
+        if not self._put(begun.stored):  # the account changed while the login was being written down
             raise CredentialRejected
-        self.workers.broadcast(SessionPut(session=stored.session))
         if attempt.replaces is not None:
             await self.revoke((attempt.replaces,), Reason.LOGGED_OUT, attempt.replaces.user)
-        return stored.session, token
+        return begun.logged_in
+
+    async def confirm(self, session: Session, password: str, code: str, client: str) -> None:
+        """Have somebody who is logged in prove it again; see `Login.confirm`."""
+        await self.login.confirm(session, password, code, client)
+
+    def is_second_factor_required(self, user: User) -> bool:
+        """Say whether this person gets no further than their account page without a second factor."""
+        return user.role.value in second_factor_roles(self.config)
+
+    # sessions
 
     async def log_out(self, session: Session) -> None:
         """End a session because its owner said so; returns when nothing hangs on it any more."""
@@ -173,40 +166,71 @@ class Keeper:
 
     async def revoke(self, sessions: tuple[Session, ...], reason: Reason, actor: str) -> None:
         """End sessions: in the store first, then everywhere."""
-        await self._parts.in_store(self._parts.state.sessions.end, tuple(session.id for session in sessions))
-        for user, of_user in groupby(sorted(sessions, key=_user_of), key=_user_of):
-            await self._end_everywhere(user, tuple(session.id for session in of_user), reason, actor)
+        await self._ending.revoke(sessions, reason, actor)
+
+    async def revoke_named(self, label: str, actor: str) -> StoredSession:
+        """End the session or token whose label begins so.
+
+        Raises:
+            SessionNotFoundError: There is none, or more than one (404).
+        """
+        stored = self._ending.require(label)
+        await self.revoke((stored.session,), Reason.SESSION_REVOKED, actor)
+        return stored
+
+    async def revoke_user(self, user: str, actor: str, keep: bytes | None = None) -> int:
+        """End the logins of a person, but for the session `keep`; return how many."""
+        return await self._ending.revoke_user(user, actor, keep)
+
+    async def lock_down(self, actor: str) -> int:
+        """Sign everybody out, end all tokens, and let nobody sign in; return how many ended."""
+        self.links.void_all()
+        return await self.lockdown.begin(actor)
+
+    async def lift_lockdown(self, actor: str) -> None:
+        """Let people sign in again."""
+        await self.lockdown.lift(actor)
 
     def find_session(self, session_id: bytes) -> Session | None:
         """Return the live session of this id."""
         return self.live.find(session_id)
 
-    async def _end_everywhere(self, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
-        """Make sessions that the store has ended end in every worker too, and record it."""
-        if not ids:
-            return
-        self.live.end(ids, self._parts.clock.monotonic())
-        await self.workers.revoke(ids, FINAL_GENERATION, reason)
-        await record_ended(self._parts.audit, user, ids, reason, actor)
+    def stored(self, session_id: bytes) -> StoredSession | None:
+        """Return all that is known of the live session of this id."""
+        return self.live.row(session_id)
+
+    def sessions_of(self, user: str | None) -> tuple[StoredSession, ...]:
+        """Return the live logins and tokens of a person, or of everybody: the newest first."""
+        return self.live.rows(user)
+
+    def channels(self, session_id: bytes) -> int:
+        """Return how many notebooks, consoles and terminals the session has open."""
+        return self.workers.channels(session_id)
+
+    async def rotate(self, session_id: bytes, presented_key: bytes) -> str | None:
+        """Give a login another secret, if it is time; see `Rotation.rotate`."""
+        return await self._rotation.rotate(session_id, presented_key)
+
+    def _put(self, stored: StoredSession) -> bool:
+        """Put a session that is stored into force everywhere; False when it has ended since."""
+        if not self.live.put(stored):
+            return False
+        self.workers.broadcast(SessionPut(session=stored.session))
+        return True
 
     # time
 
     async def sweep(self) -> None:
-        """End the sessions whose time is over."""
-        await self._end_due(self.live.due(self._parts.clock.unix()))
+        """End what is over: sessions, and secrets that were replaced."""
+        await self._ending.end_due()
+        await self._rotation.end_reused()
+        await self._rotation.end_formers()
 
     async def flush_activity(self) -> None:
         """Write down who was active since the last call."""
         touched = self.live.take_touched()
         if touched:
             await self._parts.in_store(self._parts.state.sessions.touch, touched)
-
-    async def _end_due(self, due: Iterable[Due]) -> None:
-        by_reason: dict[Reason, list[Session]] = {}
-        for each in due:
-            by_reason.setdefault(each.reason, []).append(each.session)
-        for reason, sessions in by_reason.items():
-            await self.revoke(tuple(sessions), reason, "nbgate")
 
     # workers
 
@@ -230,13 +254,17 @@ class Keeper:
                 worker.hello = worker.hello or message  # a worker has one name
             case WorkerStatus():
                 worker.status = message
-            case SessionAsk():
-                answer = SessionAnswer(id=message.id, session=self.live.find(message.id))
-                self.workers.send(worker, answer)
+            case SessionAsk(id=key):
+                self._answer(worker, key)
             case RevokeAck():
                 worker.acknowledge(message.ack)
             case Activity():
                 self.live.touch(message.ids, self._parts.clock.unix())
+            case SessionKeyUsed():
+                self.errands.run(self._rotation.key_used(message.id, message.key))
+            case OpenChannels():
+                channels = message.sessions  # as a worker says: of sessions that are, and no debts
+                worker.channels = {id_: count for id_, count in channels if count > 0 and self.live.find(id_)}
             case Records():
                 self._take_records(worker, message)
             case Offences(offences=offences):
@@ -246,58 +274,48 @@ class Keeper:
             case _:
                 assert_never(message)
 
+    def _answer(self, worker: Worker, key: bytes) -> None:
+        """Say which session a secret stands for; if it stood for one and does so no more, that one ends."""
+        self.workers.send(worker, SessionAnswer(id=key, session=self.live.find_by_key(key)))
+        if self._rotation.note_reuse(key):
+            self.errands.run(self._rotation.end_reused())
+
     def snapshot(self, worker_id: int) -> Snapshot:
         """Return all that worker `worker_id` needs to know now."""
-        return Snapshot(
-            worker=worker_id,
-            limits=self.config.limits,
-            tables=self._tables,
-            tls=self.material,
-            routes=self.routes(),
-            upstreams=self.mounts.states(),
-            sessions=self.live.all(),
-            sealing_keys=self._parts.sealing_keys,
-            audit_failing_since_unix=self._parts.audit.failing_since_unix,
+        now = Now(
             version=self._version,
-            banner=self.config.banner,
-            rules=self._rules,
+            sessions=self.live.all(),
             penalties=self.penalties.refused(),
-            exposure=Exposure(
-                hosts=self.config.hosts,
-                trusted_hops=self.config.trusted_proxies,
-                proxy_protocol=self.config.proxy_protocol,
-                hsts=self.material.is_public if self.config.hsts == "auto" else self.config.hsts,
-            ),
+            audit_failing_since_unix=self._parts.audit.failing_since_unix,
+            owners=self._owners,
         )
+        return self._snapshots.make(worker_id, self._in_force, now)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routing table: each notebook server under its own base URL, and the own pages."""
-        return (
-            *self.mounts.routes(),
-            Route(
-                name=OWN_ROUTE,
-                prefix=OWN_PREFIX,
-                upstream=Upstream(path=self._parts.own_socket),
-                base_url=OWN_PREFIX,
-                kind=RouteKind.OWN,
-            ),
-        )
+        return self._snapshots.routes()
 
     def apply(self, config: Config, material: TlsMaterial, tables: HeaderTables, rules: Rules) -> int:
         """Put a configuration into force that was validated before; returns its version."""
-        self.config = config
-        self.material = material
-        self._tables = tables
-        self._rules = rules
+        self._in_force = InForce(config, material, tables, rules)
         self.penalties.use(config, rules)
+        self.mounts.allow = parse_allow(config.allow)
         self.live.idle_seconds = config.sessions.idle_seconds
         self._send_snapshots()
         return self._version
 
     def use_certificate(self, material: TlsMaterial) -> None:
         """Put another certificate into force that was tested before; nothing else changes."""
-        self.material = material
+        self._in_force = structs.replace(self._in_force, material=material)
         self._send_snapshots()
+
+    async def _learn_owners(self) -> None:
+        """Learn whom people can ask; the workers are told if that is somebody else than before."""
+        owners = owners_of(await self.accounts.all())
+        if owners != self._owners:
+            self._owners = owners
+            if len(self.workers):
+                self._send_snapshots()
 
     def audit_changed(self, failing_since_unix: float) -> None:
         """Tell every worker whether records can be written."""
@@ -352,7 +370,3 @@ def _event_of(change: Change, stamp: Stamp) -> Event:
             return UpstreamChange(**stamp, upstream=name, condition=condition, message=change.address)
         case What.DISAPPEARED:
             return UpstreamDisappear(**stamp, upstream=name, message=change.address)
-
-
-def _user_of(session: Session) -> str:
-    return session.user

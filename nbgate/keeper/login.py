@@ -1,61 +1,129 @@
-"""One login from end to end: prove, store, record, and only then tell anybody.
+"""One login from end to end: may it be tried, is it proven, store, record, and only then tell anybody.
 
-The order is the point. A session is durable in the store before the audit names it, and in the audit, durably, before a
-worker or the browser hears of it; whatever fails on the way leaves no session behind. Why a login failed is told to the
-audit only.
+The order is the point. Whether there is a turn for it is judged before a password costs anything (T01, T06), with what
+was typed and nothing that was found out. A session is durable in the store before the audit names it, and in the audit,
+durably, before a worker or the browser hears of it; whatever fails on the way leaves no session behind. Why a login
+failed is told to the audit only, and nobody waits longer or shorter for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from msgspec import Struct
 
 from nbgate.audit.events import AuthLogin
 from nbgate.clock import Clock
+from nbgate.config.schema import Config
+from nbgate.crypto.devices import DEVICE_ID_BYTES, LIFETIME_SECONDS, new_device_cookie, new_device_id
 from nbgate.crypto.tokens import TOKEN_BYTES, new_session_token, parse_session_token
-from nbgate.errors import AuditError, CredentialRejected, InputRefused, LoginBusy, StoreError
-from nbgate.keeper.audit import AuditLog
-from nbgate.model.account import StoredSession, parse_user_name
-from nbgate.model.client import make_client
-from nbgate.model.principal import Principal
+from nbgate.errors import (
+    AuditError,
+    CredentialRejected,
+    InputRefused,
+    LoginBusy,
+    NbgateError,
+    SecondFactorRejected,
+    StoreError,
+)
+from nbgate.guard.throttle import Attempt
+from nbgate.keeper.account_changes import AccountStore
+from nbgate.keeper.audit import AuditLog, require_audit
+from nbgate.keeper.browsers import browser_label
+from nbgate.keeper.ended import EndSessions
+from nbgate.keeper.links import LINK_FACTOR, LoginLinks, is_fresh_from_link
+from nbgate.keeper.lockdown import Lockdown
+from nbgate.keeper.notices import RECOVERY_USED, WRONG_CODE, Notices
+from nbgate.keeper.penalties import KeeperPenalties
+from nbgate.keeper.throttle import KeeperThrottle, netblock_of, network_of
+from nbgate.keeper.turns import Turns, recorded_name
+from nbgate.model.account import StoredSession, User, parse_user_name
+from nbgate.model.principal import Credentials, Principal
 from nbgate.model.session import Session
-from nbgate.ports import PasswordAuthenticator, SessionStore, StoreRunner
+from nbgate.ports import Authenticator, SessionStore, StoreRunner
 from nbgate.reasons import Reason
+from nbgate.stores.changes import with_login
+
+T = TypeVar("T")
 
 
 class LoginAttempt(Struct, frozen=True, kw_only=True):
     """What somebody offers, and from where.
 
     Attributes:
+        code: A TOTP code or a recovery code.
         client: The client's address in text.
+        device: The browser's device cookie, as it came.
+        user_agent: What the browser calls itself.
         replaces: The live session this browser had; it ends when the new one begins.
     """
 
     username: str
-    password: str
+    password: str = ""
+    code: str = ""
     client: str
     request_id: str
+    device: str = ""
+    user_agent: str = ""
     replaces: Session | None = None
 
     def __repr__(self) -> str:
         return f"LoginAttempt(client={self.client!r}, request_id={self.request_id!r}, password=Secret(…))"
 
 
+class LoggedIn(Struct, frozen=True):
+    """A session that began, and the texts of two cookies, which are kept nowhere."""
+
+    session: Session
+    token: str
+    device_cookie: str
+
+    def __repr__(self) -> str:
+        return f"LoggedIn({self.session.label!r}, Secret(…))"
+
+
+class Begun(Struct, frozen=True):
+    """What `Login` made: the session as it is stored, and what the browser gets."""
+
+    stored: StoredSession
+    logged_in: LoggedIn
+
+
 class LoginParts(Struct, frozen=True, kw_only=True):
     """What `Login` works with.
 
     Attributes:
-        absolute_seconds: How long a session that begins now lives at most.
-        netblock_attempts: How many logins of one netblock are tried at once.
+        config: The configuration in force.
+        device_key: Signs device cookies.
+        end_sessions: Ends sessions everywhere that the store has ended.
+        flush_activity: Has the store know who was active until now: it ends the login that is idle for longest (T17).
     """
 
-    authenticator: PasswordAuthenticator
+    authenticator: Authenticator
+    accounts: AccountStore
     sessions: SessionStore
     in_store: StoreRunner
     audit: AuditLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
-    absolute_seconds: Callable[[], float]
-    netblock_attempts: Callable[[], int]
+    config: Callable[[], Config]
+    throttle: KeeperThrottle
+    penalties: KeeperPenalties
+    links: LoginLinks
+    notices: Notices
+    lockdown: Lockdown
+    device_key: bytes
+    end_sessions: EndSessions
+    flush_activity: Callable[[], Awaitable[None]]
+
+
+class _Trial(Struct, frozen=True, kw_only=True):
+    """Credentials that may be looked at: who it would be, from where, and how it is counted."""
+
+    credentials: Credentials
+    counted: Attempt
+    client: str
+    request_id: str
+    user: User | None
 
 
 class Login:
@@ -63,66 +131,208 @@ class Login:
 
     def __init__(self, parts: LoginParts) -> None:
         self._parts = parts
-        self._under_way: dict[str, int] = {}
+        self._turns = Turns(
+            throttle=parts.throttle, penalties=parts.penalties, clock=parts.clock, device_key=parts.device_key
+        )
 
-    async def attempt(self, attempt: LoginAttempt) -> tuple[StoredSession, str]:
-        """Return the new session and the text of its token, which is kept nowhere.
+    async def attempt(self, attempt: LoginAttempt) -> Begun:
+        """Return the new session and what the browser gets.
 
         Raises:
             CredentialRejected: The credentials are no one's; every cause looks the same.
-            LoginBusy: Too many passwords are being checked, of all together or of this client's netblock.
+            LoginThrottled: Too many attempts; nothing of this one was looked at.
+            LoginBusy: Too many passwords are being checked.
+            LockedDown: Nobody may sign in.
             AuditError: The login could not be recorded: there is no session.
             StoreError: The store cannot be used.
         """
-        if self._parts.audit.failing_since_unix:
-            raise AuditError("the audit cannot be written")
+        require_audit(self._parts.audit)
+        self._parts.lockdown.require_open()
+        trial = await self._trial_of(attempt)
+        return await self._in_turn(trial, lambda principal: self._begin(principal, attempt, trial.counted.device))
+
+    async def by_link(self, token: str, attempt: LoginAttempt) -> Begun:
+        """Return the new session of whom a link logs in, which then is void; no factor is asked for.
+
+        Args:
+            token: Of the link.
+            attempt: From where; its credentials are ignored.
+
+        Raises:
+            AccountError: The link is over (410).
+            CredentialRejected: The account is gone or disabled.
+            LockedDown: Nobody may sign in.
+            AuditError: The login could not be recorded: there is no session, and the link is good as before.
+            StoreError: The store cannot be used; the link is good as before.
+        """
+        require_audit(self._parts.audit)
+        self._parts.lockdown.require_open()
+        name = self._parts.links.require(token)
+        user = await self._parts.accounts.get(name)
+        if user is None or user.disabled or not self._parts.links.is_for(user):
+            raise CredentialRejected
+        put_back = self._parts.links.take(token)
         try:
-            principal = await self._authenticate(attempt)
-            stored, token = self._new_session(principal)
-            await self._parts.in_store(self._parts.sessions.create, stored)
-        except CredentialRejected:
-            await self._parts.audit.append_durable(self._refusal(attempt, Reason.LOGIN_FAILED))
+            principal = Principal(user=name, factors=(LINK_FACTOR,), cred_epoch=user.cred_epoch, role=user.role)
+            counted = self._turns.count(name, user, attempt.client, attempt.device)
+            begun = await self._begin(principal, attempt, counted.device)
+        except (AuditError, StoreError):
+            put_back()
             raise
-        except LoginBusy:
-            self._parts.audit.append(self._refusal(attempt, Reason.LOGIN_BUSY))
-            raise
-        except StoreError:
-            self._parts.audit.append(self._refusal(attempt, Reason.STORE_UNAVAILABLE))
-            raise
+        self._parts.throttle.succeeded(counted)
+        return begun
+
+    async def confirm(self, session: Session, password: str, code: str, client: str) -> None:
+        """Return if whoever uses a session proves again who they are; what they prove with is used up.
+
+        Who came by a link of the operator's has nothing to prove for as long as the link would have been good.
+
+        Raises:
+            CredentialRejected: They do not, or the session is over.
+            LoginThrottled: Too many attempts in this session.
+            LoginBusy: Too many passwords are being checked.
+            AuditError: It could not be recorded.
+            StoreError: The store cannot be used.
+        """
+        require_audit(self._parts.audit)
+        if is_fresh_from_link(session, self._parts.clock.unix()):
+            return
+        user = await self._parts.accounts.get(session.user)
+        if user is None:
+            raise CredentialRejected
+        trial = _Trial(
+            credentials=Credentials(username=session.user, password=password, code=code),
+            counted=self._turns.count_in_session(user, client, session.label),
+            client=client,
+            request_id="",
+            user=user,
+        )
+        await self._in_turn(trial, lambda principal: self._spend(session, principal))
+
+    async def _trial_of(self, attempt: LoginAttempt) -> _Trial:
         try:
+            name, may_exist = parse_user_name(attempt.username), True
+        except InputRefused:
+            name, may_exist = attempt.username, False
+        user = await self._parts.accounts.get(name) if may_exist else None
+        return _Trial(
+            credentials=Credentials(username=attempt.username, password=attempt.password, code=attempt.code),
+            counted=self._turns.count(name, user, attempt.client, attempt.device, code_alone=not attempt.password),
+            client=attempt.client,
+            request_id=attempt.request_id,
+            user=user,
+        )
+
+    async def _in_turn(self, trial: _Trial, then: Callable[[Principal], Awaitable[T]]) -> T:
+        """Return what `then` makes of whom the credentials prove, if there is a turn for them."""
+        throttle = self._parts.throttle
+        self._turns.take(trial.counted, trial.client)
+        try:
+            principal = await self._parts.authenticator.authenticate(
+                trial.credentials, first=bool(trial.counted.device)
+            )
+            made = await then(principal)
+        except NbgateError as error:
+            await self._refuse(trial, error)
+            raise
+        else:
+            throttle.succeeded(trial.counted)
+            return made
+        finally:
+            throttle.done(trial.counted)
+
+    async def _begin(self, principal: Principal, attempt: LoginAttempt, device_id: str) -> Begun:
+        stored, token = self._new_session(principal, attempt)
+        await self._parts.flush_activity()
+        displaced = await self._parts.in_store(
+            self._parts.sessions.create, stored, spent=principal.spent, most=self._most(principal, attempt)
+        )
+        try:
+            self._parts.lockdown.require_open()  # it may have begun since; what was in the store then is ended
             await self._parts.audit.append_durable(self._success(attempt, stored.session))
         except BaseException:  # also when the client has gone: a session nobody was told of must not stay
             await self._parts.in_store(self._parts.sessions.end, (stored.session.id,))
             raise
-        return stored, token
-
-    async def _authenticate(self, attempt: LoginAttempt) -> Principal:
-        """Check the password, but not of a netblock that has enough under way: the queue is for everybody."""
-        netblock = _netblock_of(attempt.client)
-        before = self._under_way.get(netblock, 0)
-        if before >= self._parts.netblock_attempts():
-            raise LoginBusy
-        self._under_way[netblock] = before + 1
-        try:
-            return await self._parts.authenticator.authenticate(attempt.username, attempt.password)
         finally:
-            self._under_way[netblock] -= 1
-            if not self._under_way[netblock]:
-                del self._under_way[netblock]
+            await self._parts.end_sessions(principal.user, displaced, Reason.SESSION_DISPLACED, "nbgate")
+        self._notice(principal, attempt)
+        device_cookie = new_device_cookie(
+            self._parts.device_key,
+            principal.user,
+            device_id or new_device_id(self._parts.random_bytes(DEVICE_ID_BYTES)),
+            self._parts.clock.unix() + LIFETIME_SECONDS,
+            principal.cred_epoch,
+        )
+        return Begun(stored, LoggedIn(stored.session, token, device_cookie))
 
-    def _new_session(self, principal: Principal) -> tuple[StoredSession, str]:
+    def _most(self, principal: Principal, attempt: LoginAttempt) -> int:
+        """Return how many logins may be; the one that this replaces ends anyway, and no other for it."""
+        replaces = attempt.replaces is not None and attempt.replaces.user == principal.user
+        return self._parts.config().sessions.per_user + replaces
+
+    def _new_session(self, principal: Principal, attempt: LoginAttempt) -> tuple[StoredSession, str]:
         token = new_session_token(self._parts.random_bytes(TOKEN_BYTES))
         session_id = parse_session_token(token)
         assert session_id is not None  # noqa: S101 - it was made one line above
-        now = self._parts.clock.unix()
+        now, options = self._parts.clock.unix(), self._parts.config().sessions
         session = Session(
             id=session_id,
             user=principal.user,
             created_unix=now,
-            absolute_unix=now + self._parts.absolute_seconds(),
+            absolute_unix=now + options.absolute_seconds,
             factors=principal.factors,
+            rotate_unix=now + options.rotate_seconds,
+            role=principal.role,
         )
-        return StoredSession(session=session, last_seen_unix=now, cred_epoch=principal.cred_epoch), token
+        stored = StoredSession(
+            session=session,
+            last_seen_unix=now,
+            cred_epoch=principal.cred_epoch,
+            label=browser_label(attempt.user_agent),
+            client=attempt.client,
+        )
+        return stored, token
+
+    def _notice(self, principal: Principal, attempt: LoginAttempt) -> None:
+        notices, client, request_id = self._parts.notices, attempt.client, attempt.request_id
+        if principal.spent is not None and principal.spent.recovery:
+            notices.note(principal.user, RECOVERY_USED, client, request_id)
+        notices.logged_in(principal.user, network_of(netblock_of(client)), client, request_id)
+
+    async def _spend(self, session: Session, principal: Principal) -> None:
+        """Use up what was proven.
+
+        Raises:
+            CredentialRejected: Somebody else has used it, or the session or the password is good no more.
+            StoreError: The store cannot be used, or the account keeps changing.
+        """
+        stored = await self._parts.in_store(self._parts.sessions.get, session.id)
+        if stored is None or stored.cred_epoch != principal.cred_epoch:
+            raise CredentialRejected
+        if principal.spent is not None:
+            await self._parts.accounts.replace(principal.user, lambda user: with_login(user, stored, principal.spent))
+
+    async def _refuse(self, trial: _Trial, error: NbgateError) -> None:
+        """Count and record a refusal; no cause takes longer than another."""
+        throttle, audit = self._parts.throttle, self._parts.audit
+        match error:
+            case SecondFactorRejected():
+                if trial.credentials.code:
+                    throttle.wrong_code(trial.counted)
+                else:  # forgotten, most likely: it guesses nothing, and must not use up what guesses may cost
+                    throttle.failed(trial.counted)
+                if trial.user is not None and trial.user.password_hash:  # else there is no password to be known
+                    self._parts.notices.note(trial.user.name, WRONG_CODE, trial.client, trial.request_id)
+                await audit.append_durable(self._refusal(trial, Reason.LOGIN_FAILED))
+            case CredentialRejected():
+                throttle.failed(trial.counted)
+                await audit.append_durable(self._refusal(trial, Reason.LOGIN_FAILED))
+            case LoginBusy():
+                audit.append(self._refusal(trial, Reason.LOGIN_BUSY))
+            case StoreError():
+                audit.append(self._refusal(trial, Reason.STORE_UNAVAILABLE))
+            case _:  # LockedDown; or an AuditError, which cannot be recorded
+                pass
 
     def _success(self, attempt: LoginAttempt, session: Session) -> AuthLogin:
         return AuthLogin(
@@ -132,34 +342,15 @@ class Login:
             request_id=attempt.request_id,
             session=session.label,
             factors=session.factors,
+            user_role=session.role.value,
         )
 
-    def _refusal(self, attempt: LoginAttempt, reason: Reason) -> AuthLogin:
+    def _refusal(self, trial: _Trial, reason: Reason) -> AuthLogin:
         return AuthLogin(
             **self._parts.audit.stamp(),
             outcome="failure",
-            client_ip=attempt.client,
-            user=recorded_name(attempt.username),
-            request_id=attempt.request_id,
+            client_ip=trial.client,
+            user=recorded_name(trial.credentials.username),
+            request_id=trial.request_id,
             reason=reason.value,
         )
-
-
-def _netblock_of(client: str) -> str:
-    """Return whom an attempt counts for; who names no address is a program on the private socket, and one crowd."""
-    try:
-        return make_client(client, 0).netblock
-    except ValueError:
-        return ""
-
-
-def recorded_name(username: str) -> str:
-    """Return what may be recorded of a name that somebody typed.
-
-    A name that can be nobody's is recorded as its length only: it may be a password typed into the wrong field, or a
-    megabyte of noise (CVE-2026-54338).
-    """
-    try:
-        return parse_user_name(username)
-    except InputRefused:
-        return f"[{len(username)} chars]"

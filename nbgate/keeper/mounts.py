@@ -6,7 +6,7 @@ no record and opens no file.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -65,6 +65,7 @@ class Mounts:
         on_change: Called with each change.
 
     Attributes:
+        allow: Who may use what is mounted at a prefix; one that is not named here: everybody.
         discovers: No server was named: those that run are found, now and later.
     """
 
@@ -85,6 +86,7 @@ class Mounts:
         self._clock = clock
         self._on_change = on_change
         self._generation = 0
+        self.allow: Mapping[str, tuple[str, ...]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._passed_over: tuple[tuple[Upstream, str], ...] = ()
         self.discovers = not upstreams.named
@@ -96,9 +98,19 @@ class Mounts:
     def routes(self) -> tuple[Route, ...]:
         """Return the route of each mounted server."""
         return tuple(
-            Route(name=route_name(prefix), prefix=prefix, upstream=mount.upstream, base_url=prefix)
+            Route(
+                name=route_name(prefix),
+                prefix=prefix,
+                upstream=mount.upstream,
+                base_url=prefix,
+                allowed=self.allow.get(prefix, ()),
+            )
             for prefix, mount in self._placed.items()
         )
+
+    def allow_unused(self) -> tuple[str, ...]:
+        """Return the prefixes that an allow list names and where nothing is mounted: mistyped, or not running yet."""
+        return tuple(sorted(set(self.allow) - set(self._placed)))
 
     def states(self) -> tuple[UpstreamState, ...]:
         """Return the state of each mounted server."""

@@ -1,4 +1,4 @@
-"""The accounts while no gateway runs: straight to the store, and into the same audit.
+"""The accounts and their second factors while no gateway runs: straight to the store, and into the same audit.
 
 Holds the data folder meanwhile, so that no keeper starts in between; ends no live session but in the store, because
 there is no worker.
@@ -7,71 +7,103 @@ there is no worker.
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+from msgspec import Struct
 
 from nbgate import __version__
 from nbgate.authenticators.hash_queue import HashQueue
-from nbgate.clock import SystemClock
-from nbgate.config.schema import Login
+from nbgate.clock import Clock, SystemClock
+from nbgate.config.schema import Config
 from nbgate.crypto.passwords import HashParameters
+from nbgate.keeper.account_changes import AccountStore
+from nbgate.keeper.audit import AuditLog
 from nbgate.keeper.audit_start import open_audit
 from nbgate.keeper.ended import record_ended
-from nbgate.keeper.folder import held, prepare_folder
+from nbgate.keeper.factors import FactorParts, Factors
+from nbgate.keeper.folder import held, load_totp_keyring, prepare_folder
 from nbgate.keeper.users import AccountParts, Accounts
 from nbgate.reasons import Reason
 from nbgate.stores.sqlite import open_state
 from nbgate.stores.thread import StoreThread
 
 
-@asynccontextmanager
-async def offline_accounts(folder: Path, login: Login) -> AsyncIterator[Accounts]:
-    """Give the accounts in the data folder `folder`.
+class _Held(Struct, frozen=True):
+    """What a data folder holds, open."""
 
-    Args:
-        folder: The data folder; made if it is missing.
-        login: What a new hash costs.
+    accounts: AccountStore
+    audit: AuditLog
+    clock: Clock
+
+    async def record_ended(self, user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
+        await record_ended(self.audit, user, ids, reason, actor)
+
+
+@asynccontextmanager
+async def offline_accounts(config: Config) -> AsyncIterator[Accounts]:
+    """Give the accounts in the data folder of `config`, which is made if it is missing.
 
     Raises:
         StartError: A gateway holds the folder (75): ask it instead. Or the folder cannot be used.
         StoreError: The store cannot be used.
         AuditError: The audit cannot be written.
     """
-    prepare_folder(folder)
-    clock = SystemClock()
-    with held(folder, is_keeper=False):
-        state = open_state(folder / "state.db")
-        thread = StoreThread()
+    login = config.login
+    async with _opened(Path(config.data_dir)) as held_folder:
         hashes = HashQueue(at_once=1, waiting=1, wait_seconds=login.queue_seconds)
         try:
-            audit = open_audit(
-                folder / "audit",
-                clock=clock,
-                boot=secrets.token_hex(8),
-                random=os.urandom(32),
-                version=__version__,
-                on_change=lambda _since: None,
-            )
-
-            async def end_sessions(user: str, ids: tuple[bytes, ...], reason: Reason, actor: str) -> None:
-                await record_ended(audit, user, ids, reason, actor)
-
-            try:
-                yield Accounts(
-                    AccountParts(
-                        users=state.users,
-                        in_store=thread.run,
-                        hashes=hashes,
-                        parameters=HashParameters(memory_kib=login.memory_kib, time_cost=login.time_cost),
-                        random_bytes=os.urandom,
-                        audit=audit,
-                        clock=clock,
-                        end_sessions=end_sessions,
-                    )
+            yield Accounts(
+                AccountParts(
+                    accounts=held_folder.accounts,
+                    hashes=hashes,
+                    parameters=HashParameters(memory_kib=login.memory_kib, time_cost=login.time_cost),
+                    random_bytes=os.urandom,
+                    audit=held_folder.audit,
+                    clock=held_folder.clock,
+                    end_sessions=held_folder.record_ended,
                 )
-            finally:
-                await audit.close()
+            )
         finally:
             hashes.close()
-            thread.close()
-            state.close()
+
+
+@asynccontextmanager
+async def offline_factors(config: Config) -> AsyncIterator[Factors]:
+    """Give the second factors of these accounts; what is raised is as with `offline_accounts`."""
+    folder = Path(config.data_dir)
+    async with _opened(folder) as held_folder:
+        yield Factors(
+            FactorParts(
+                accounts=held_folder.accounts,
+                totp_keyring=load_totp_keyring(folder, os.urandom),
+                random_bytes=os.urandom,
+                audit=held_folder.audit,
+                clock=held_folder.clock,
+                end_sessions=held_folder.record_ended,
+                on_kept=lambda _stored: None,
+                config=lambda: config,
+            )
+        )
+
+
+@asynccontextmanager
+async def _opened(folder: Path) -> AsyncIterator[_Held]:
+    prepare_folder(folder)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(held(folder, is_keeper=False))
+        state = open_state(folder / "state.db")
+        stack.callback(state.close)
+        store = StoreThread()
+        stack.callback(store.close)
+        audit = open_audit(
+            folder / "audit",
+            clock=clock,
+            boot=secrets.token_hex(8),
+            random=os.urandom(32),
+            version=__version__,
+            on_change=lambda _since: None,
+        )
+        stack.push_async_callback(audit.close)
+        yield _Held(AccountStore(state.users, state.sessions, store.run), audit, clock)

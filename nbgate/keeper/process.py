@@ -59,7 +59,7 @@ from nbgate.terminal import print_error, say
 
 CONTROL_SOCKET: Final = "control.sock"
 FIRST_LOOK_SECONDS: Final = 2.0
-SWEEP_SECONDS: Final = 5.0
+SWEEP_SECONDS: Final = 1.0  # a session whose time is over ends within it
 FLUSH_SECONDS: Final = 60.0
 RELINK_SECONDS: Final = 1.0
 
@@ -147,14 +147,16 @@ class KeeperProcess:
             loops = [
                 group.create_task(parts.audit.run()),
                 group.create_task(parts.keeper.mounts.run()),
-                group.create_task(repeat(parts.keeper.sweep, SWEEP_SECONDS)),
+                group.create_task(repeat(partial(_sweep, parts.keeper), SWEEP_SECONDS)),
+                group.create_task(repeat(parts.keeper.notices.flush, SWEEP_SECONDS)),
                 group.create_task(repeat(parts.keeper.flush_activity, FLUSH_SECONDS)),
+                group.create_task(repeat(parts.keeper.throttle.store, SWEEP_SECONDS)),
                 group.create_task(repeat(watch.look, parts.keeper.config.probe.certificate_seconds)),
             ]
             code = await self._ended
             for loop in loops:
                 loop.cancel()
-        await parts.keeper.flush_activity()
+        await _write_down(parts.keeper)
         return code
 
     def _take(self, message: ToKeeperFromSupervisor, descriptor: int | None) -> None:
@@ -312,6 +314,20 @@ async def repeat(call: Callable[[], Awaitable[None]], seconds: float) -> None:
             _log.error("housekeeping failed", error=error.public, hint=error.hint)
 
 
+async def _sweep(keeper: Keeper) -> None:
+    keeper.throttle.tell()
+    await keeper.sweep()
+
+
+async def _write_down(keeper: Keeper) -> None:
+    """Store what is stored now and then, before the end; one that fails keeps none of the others from it."""
+    for store in (keeper.flush_activity, keeper.notices.flush, partial(keeper.throttle.store, is_last=True)):
+        try:
+            await store()
+        except NbgateError as error:
+            _log.error("not everything was stored at the end", error=error.public, hint=error.hint)
+
+
 async def _first_look(parts: Opened) -> None:
     """Look at the upstreams before anybody can reach them through us, and say what is guarded.
 
@@ -339,6 +355,8 @@ async def _first_look(parts: Opened) -> None:
         mounts.require_apart()
     for line in start_lines(mounts.shown(), discovers=mounts.discovers):
         say(f"nbgate: {line}")
+    for prefix in mounts.allow_unused():
+        say(f"nbgate: allow names {prefix}, and no notebook server is mounted there")
 
 
 def run_keeper(control_fd: int, source_json: str, apps: Apps, *, replaces: bool = False) -> int:

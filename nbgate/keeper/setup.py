@@ -14,7 +14,8 @@ from nbgate.clock import Clock
 from nbgate.crypto.tokens import TOKEN_BYTES, new_session_token, parse_session_token
 from nbgate.errors import ExitCode, StartError
 from nbgate.files import write_private
-from nbgate.keeper.users import AccountError, Accounts, Changed
+from nbgate.keeper.account_changes import AccountError
+from nbgate.keeper.users import Accounts, Changed
 
 LINK_FILE: Final = "setup-link"
 SETUP_PATH: Final = "/_nbgate/setup/"

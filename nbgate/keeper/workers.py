@@ -31,6 +31,7 @@ class Worker:
     """One linked worker and what it last said about itself.
 
     `is_new` says that its process has just been started: until it says hello it holds nothing, and accepts nothing.
+    `channels` is how many notebooks, consoles and terminals each session has open there.
     """
 
     def __init__(self, worker_id: int, pid: int, link: WorkerLink, *, is_new: bool) -> None:
@@ -40,6 +41,7 @@ class Worker:
         self.is_new = is_new
         self.hello: WorkerHello | None = None
         self.status: WorkerStatus | None = None
+        self.channels: dict[bytes, int] = {}
         self.pending: dict[int, asyncio.Event] = {}
 
     @property
@@ -93,6 +95,10 @@ class Workers:
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def channels(self, session_id: bytes) -> int:
+        """Return how many notebooks, consoles and terminals the session has open in all workers."""
+        return sum(worker.channels.get(session_id, 0) for worker in self)
 
     def send(self, worker: Worker, message: Message) -> None:
         """Send `message` to one worker, or have it replaced."""

@@ -137,6 +137,8 @@ class Snapshot(Message, frozen=True):
     """All a worker needs; the first message on every new link, and the answer to every reload.
 
     `worker` is the id the supervisor gave; the private socket of the own pages is the upstream of the route `own`.
+    `second_factor_roles` are those who get no further than their account page without one; `contact` is whom a person
+    who is refused can ask.
     """
 
     worker: int
@@ -153,6 +155,8 @@ class Snapshot(Message, frozen=True):
     exposure: Exposure = Exposure()
     rules: Rules = Rules()
     penalties: tuple[Penalty, ...] = ()
+    second_factor_roles: tuple[str, ...] = ()
+    contact: str = ""
 
 
 class SessionPut(Message, frozen=True):
@@ -171,7 +175,7 @@ class SessionsRevoked(Message, frozen=True):
 
 
 class SessionAnswer(Message, frozen=True):
-    """Answer to `SessionAsk`: None means there is no such session."""
+    """Answer to `SessionAsk`, with its digest: None means there is no such session."""
 
     id: bytes
     session: Session | None
@@ -213,9 +217,16 @@ class WorkerHello(Message, frozen=True):
 
 
 class SessionAsk(Message, frozen=True):
-    """A cookie came whose session this worker does not know."""
+    """A cookie or a token came whose session this worker does not know; `id` is the digest of its secret."""
 
     id: bytes
+
+
+class SessionKeyUsed(Message, frozen=True):
+    """A client came with the new secret of a rotated session: it has it, the former one may end."""
+
+    id: bytes
+    key: bytes
 
 
 class RevokeAck(Message, frozen=True):
@@ -229,6 +240,12 @@ class Activity(Message, frozen=True):
     """These sessions did something since the last message (coalesced, at most one a second)."""
 
     ids: tuple[bytes, ...]
+
+
+class OpenChannels(Message, frozen=True):
+    """All sessions of this worker with notebooks, consoles or terminals open, and how many; once a second on change."""
+
+    sessions: tuple[tuple[bytes, int], ...]
 
 
 class Records(Message, frozen=True):
@@ -274,4 +291,15 @@ ToSupervisor = KeeperReady | FirstUser | Reloaded | KillWorker | WorkerReady
 ToWorker = (
     Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | PenaltiesPut | RecordsWritten | AuditState
 )
-ToKeeper = WorkerHello | SessionAsk | RevokeAck | Activity | Records | Offences | UpstreamSuspect | WorkerStatus
+ToKeeper = (
+    WorkerHello
+    | SessionAsk
+    | SessionKeyUsed
+    | RevokeAck
+    | Activity
+    | OpenChannels
+    | Records
+    | Offences
+    | UpstreamSuspect
+    | WorkerStatus
+)

@@ -43,6 +43,7 @@ class Route(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
         name: Short stable name, used in cookies (`nbg-NAME-...`) and audit records; `[a-z0-9]+`.
         prefix: Leading path, begins and ends with "/".
         base_url: Prefix the notebook server itself was told, begins and ends with "/".
+        allowed: Users who may use it; empty: all.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Route(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     upstream: Upstream
     base_url: str = "/"
     kind: RouteKind = RouteKind.NOTEBOOK
+    allowed: tuple[str, ...] = ()
 
 
 class Condition(StrEnum):

@@ -124,11 +124,11 @@ def respond(
 def challenge(verdict: Challenge, *, request_id: str, close: bool, head_only: bool, always: bytes = b"") -> bytes:
     """Return the request for a login: never a redirect that a script or a websocket cannot see (FIELD 3.17)."""
     if verdict.kind is ChallengeKind.PAGE:
-        answer = Respond(303, verdict.reason, headers=(("Location", verdict.location),))
+        answer = Respond(verdict.status, verdict.reason, headers=(("Location", verdict.location),))
         kind = RequestKind.NAVIGATION
     else:
-        answer = Respond(401, verdict.reason)
-        kind = RequestKind.API if verdict.kind is ChallengeKind.API else RequestKind.WEBSOCKET
+        answer = Respond(verdict.status, verdict.reason)
+        kind = RequestKind.WEBSOCKET if verdict.kind is ChallengeKind.WEBSOCKET else RequestKind.API
     return respond(answer, kind, request_id=request_id, close=close, head_only=head_only, always=always)
 
 

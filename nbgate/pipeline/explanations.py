@@ -21,7 +21,12 @@ _TEXTS = {
         ),
     ),
     Reason.CROSS_SITE: ("Sent by another site", "Another site asked for this; open the address yourself."),
+    Reason.DUPLICATE_COOKIE: (
+        "Two cookies of one name",
+        "The browser sent two session cookies, and nobody can tell which is yours. Delete this site's cookies.",
+    ),
     Reason.DRAINING: ("Restarting", "The gateway is being restarted; try again in a moment."),
+    Reason.FACTOR_CHANGED: ("Signed out", "Your second factor was changed, which ends every session; log in again."),
     Reason.INTERNAL: (
         "Something broke in the gateway",
         "The fault is ours, nothing was passed on. The error id leads to the log line.",
@@ -30,11 +35,20 @@ _TEXTS = {
         "One moment",
         "The part of the gateway that knows logins is starting again; your notebook server is untouched.",
     ),
+    Reason.LOCKED_DOWN: (
+        "Signing in is closed",
+        "Whoever runs this gateway has ended all sessions and lets nobody sign in for now.",
+    ),
+    Reason.LOGGED_OUT: ("Signed out", "You have signed out; log in again."),
+    Reason.LOGIN_BUSY: ("Too many logins at once", "Many passwords are being checked; try again in a few seconds."),
+    Reason.LOGIN_FAILED: ("Not signed in", "User name, password or code is wrong."),
     Reason.LOGIN_REQUIRED: ("Log in first", "This needs a login."),
+    Reason.LOGIN_THROTTLED: ("Too many attempts", "Too many logins failed; wait before you try again."),
     Reason.NETBLOCK_RATE: (
         "Too many requests",
         "Your address sent more requests without a login than the gateway takes; wait a moment, then try again.",
     ),
+    Reason.NOT_ALLOWED: ("Not yours", "This notebook server is for other people, and you are not on its list."),
     Reason.NOT_A_DOCUMENT: ("Not for scripts", "This page is for people: open it in a tab of its own."),
     Reason.NOT_FOUND: ("Not found", "There is nothing at this address."),
     Reason.NO_ROUTE: ("Not found", "No notebook server is mounted at this address."),
@@ -48,6 +62,7 @@ _TEXTS = {
     ),
     Reason.ORIGIN_NULL: ("Sent from a sandbox", "A sandboxed page may not change anything here."),
     Reason.OVERLOADED: ("Too busy", "The gateway is behind with its work; try again in a moment."),
+    Reason.PASSWORD_CHANGED: ("Signed out", "Your password was changed, which ends your other sessions; log in again."),
     Reason.PENALTY: (
         "Refused for a while",
         (
@@ -59,15 +74,31 @@ _TEXTS = {
         "Another site asks",
         "A script of another site asks whether it may send a request here: it may not, whatever the server would say.",
     ),
+    Reason.ROLE: (
+        "Not with your role",
+        (
+            "A viewer may read here, and run or change nothing; an auditor opens no notebooks at all. Your own page is "
+            "/_nbgate/account."
+        ),
+    ),
+    Reason.ROLE_CHANGED: ("Signed out", "Your role was changed, which ends your sessions; log in again."),
     Reason.RULE: ("Closed here", "A rule of the gateway closes this address."),
     Reason.SECRET_IN_RESPONSE: (
         "Answer withheld",
         "The notebook server's answer held its own access token; the gateway did not pass it on.",
     ),
+    Reason.SECOND_FACTOR_REQUIRED: (
+        "A second factor is needed",
+        (
+            "Your role needs one to work with notebooks. Set it up at /_nbgate/account/totp; if you have one, log out "
+            "and log in with it."
+        ),
+    ),
     Reason.SERVICE_WORKER: (
         "No service worker here",
         "A service worker in this folder would rule other pages of this host, or show files without their sandbox.",
     ),
+    Reason.SESSION_DISPLACED: ("Signed out", "You logged in elsewhere more often than is allowed; log in again."),
     Reason.SESSION_ENDED: ("Signed out", "Your session has ended; log in again."),
     Reason.SESSION_EXPIRED: ("Signed out", "Your session has reached its age limit; log in again."),
     Reason.SESSION_IDLE: ("Signed out", "Your session was idle for too long; log in again."),
@@ -76,9 +107,26 @@ _TEXTS = {
         "Too many requests at once",
         "Your session has as many requests under way as it may; wait until some of them are answered.",
     ),
+    Reason.SESSION_REUSED: (
+        "Signed out",
+        (
+            "A cookie of this session came back after it had been replaced, so somebody else may have it. Log in "
+            "again, and change your password if you did not expect this."
+        ),
+    ),
+    Reason.SESSION_REVOKED: ("Signed out", "Somebody who may do so ended your session; log in again."),
     Reason.SESSION_WEBSOCKETS: (
         "Too many open connections",
         "Your session has as many notebooks, consoles and terminals open as it may; close some of them.",
+    ),
+    Reason.TOKEN_INVALID: (
+        "No such token",
+        "The token is unknown, has expired or was revoked. Make another one on your account page.",
+    ),
+    Reason.TOKEN_SCOPE: ("Not with this token", "The token was made for less than this."),
+    Reason.TOKEN_WITH_COOKIE: (
+        "A token and a cookie",
+        "The request shows a token and a session cookie, and nobody can tell for whom it is. Send one of them.",
     ),
     Reason.UPSTREAM_BAD_RESPONSE: (
         "The notebook server answered nonsense",
@@ -126,6 +174,8 @@ _TEXTS = {
             "meant, name the user with --upstream-user."
         ),
     ),
+    Reason.USER_DISABLED: ("Signed out", "This account was disabled."),
+    Reason.USER_REMOVED: ("Signed out", "This account was removed."),
     Reason.WORKER_FULL: ("Too busy", "The gateway cannot open more connections just now; try again in a moment."),
 }
 
@@ -133,3 +183,9 @@ _TEXTS = {
 def explain(reason: Reason) -> tuple[str, str]:
     """Return (title, sentence) for `reason`."""
     return _TEXTS.get(reason, _GENERAL)
+
+
+def explain_to(reason: Reason, contact: str) -> str:
+    """Return the sentence for `reason`, and whom to ask about it; `contact` is "" where there is nobody to name."""
+    _, text = explain(reason)
+    return f"{text} Ask {contact}." if contact else text

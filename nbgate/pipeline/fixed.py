@@ -14,7 +14,7 @@ _LOGO = (
 )
 _TABLE = {
     Page.ACME_CHALLENGE: Respond(404, Reason.NOT_FOUND),
-    Page.CHANGE_PASSWORD: Respond(303, Reason.REDIRECT, headers=(("Location", "/_nbgate/login"),)),
+    Page.CHANGE_PASSWORD: Respond(303, Reason.REDIRECT, headers=(("Location", "/_nbgate/account/password"),)),
     Page.FAVICON: Respond(200, Reason.FIXED, body=_LOGO, content_type="image/svg+xml"),
     Page.HEALTH: Respond(200, Reason.FIXED, body=b"ok\n"),
     Page.ROBOTS: Respond(200, Reason.FIXED, body=b"User-agent: *\nDisallow: /\n"),

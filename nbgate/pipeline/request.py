@@ -8,37 +8,56 @@ import math
 
 from msgspec import Struct
 
-from nbgate.access.paths import Page, RequestKind, judge_login
+from nbgate.access.judge import judge_access
+from nbgate.access.paths import FOR_TOKENS, Page, RequestKind, judge_login, may_pass_penalty
 from nbgate.guard.origin import is_of_another_site, judge_document, judge_origin
 from nbgate.http.head import RequestHead
+from nbgate.jupyter.paths import is_kernel, socket_of
 from nbgate.model.client import Client
 from nbgate.model.route import Condition, Route, UpstreamState
 from nbgate.model.rule import Action, Rule
 from nbgate.model.session import Session
+from nbgate.pipeline.claims import device_cookie_of
+from nbgate.pipeline.explanations import explain_to
 from nbgate.pipeline.fixed import fixed_answer
 from nbgate.pipeline.upstream_heads import ConnectionHeads
 from nbgate.pipeline.verdict import Challenge, ChallengeKind, Forward, Respond, Verdict
 from nbgate.places import Place
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
-from nbgate.routing.table import slash_redirect, upstream_target
+from nbgate.routing.table import rest_of, slash_redirect, upstream_target
 from nbgate.sessions.judge import judge_session
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SOCKETS = frozenset({"/_nbgate/diagnose/socket"})
 AUDIT_GRACE_SECONDS = 600.0
+LOGIN_PAGE = "/_nbgate/login"
+ROTATION_PAGE = "/_nbgate/refresh"
+SECOND_FACTOR_PAGE = "/_nbgate/account/totp"
+# Looking a member up costs more than comparing with it, and this runs for every request.
+_NAVIGATION, _WEBSOCKET = RequestKind.NAVIGATION, RequestKind.WEBSOCKET
+_GUARDED = Condition.GUARDED
+_OF_TOKENS = frozenset({Reason.TOKEN_INVALID, Reason.TOKEN_WITH_COOKIE})
 
 
 class Asker(Struct, frozen=True, gc=False):
-    """Who is asking: the connection's client, the live session if there is one, and why there is none.
+    """Who is asking.
 
-    `refused_seconds`: for how long the client's netblock is refused everything that has no live session.
+    Attributes:
+        client: The connection's.
+        session: The one that was claimed, if there is such a one.
+        no_session: Why there is none.
+        refused_seconds: For how long the client's netblock is refused everything that has no live session.
+        key: The digest by which the session was found.
+        is_token: Which a token named.
     """
 
     client: Client
     session: Session | None
     no_session: Reason = Reason.LOGIN_REQUIRED
     refused_seconds: float = 0.0
+    key: bytes = b""
+    is_token: bool = False
 
 
 def decide(
@@ -62,49 +81,41 @@ def decide(
         now: Seconds since the epoch.
     """
     session, no_session = _live(asker, now)
-    if session is None and asker.refused_seconds > 0:
-        return Respond(429, Reason.PENALTY, headers=(("Retry-After", str(math.ceil(asker.refused_seconds))),))
     place = policy.places.find(head.target)
+    if session is None and asker.refused_seconds > 0 and not _has_a_way_in(head):
+        if kind is RequestKind.API and head.method == "GET" and _is_kernel(head, place):
+            return Challenge(ChallengeKind.KERNEL, Reason.PENALTY)  # 429 would be a dead kernel to JupyterLab, for ever
+        return Respond(429, Reason.PENALTY, headers=(("Retry-After", str(math.ceil(asker.refused_seconds))),))
     page, route = place.page, place.route
     if page is not None and (fixed := fixed_answer(page, head.method)) is not None:
         return fixed
+    if asker.is_token and session is not None and place.is_own:
+        if page is None and (head.target.segments != FOR_TOKENS or head.method != "GET"):
+            return _forbidden(Reason.TOKEN_SCOPE, policy)
+        session = session if page is None else None  # a page for everybody is the same with a token
     refused = judge_origin(
         method=head.method,
-        websocket=kind is RequestKind.WEBSOCKET,
+        websocket=kind is _WEBSOCKET,
         fields=head.fields,
         has_session=session is not None,
         own_page=place.is_own,
         has_data=place.has_data,
+        has_token=asker.is_token and session is not None,
     )
     if refused is not None:
         return Respond(403, refused)
     if place.findings and (closed := place.finding(Action.DENY, head.method)) is not None:
         return Respond(403, Reason.RULE, says=closed.says, hint=f"rule {closed.id}", rule=closed.id)
     if judge_login(page, has_session=session is not None) is not None:
-        return _ask_for_login(head, kind, no_session, _judge_stranger(head, place))
+        return _ask_for_login(head, kind, no_session, place)
     if head.fields.service_worker and not place.may_be_worker:
         return Respond(403, Reason.SERVICE_WORKER)
     if route is None:
         return _nowhere(head, policy)
     if policy.audit_failing_since_unix and (stopped := _audit_stance(head, kind, policy, now)) is not None:
         return stopped
-    request = _Judged(head, kind, asker.client, session, policy, heads, request_id)
-    if place.is_own:
-        if kind is RequestKind.WEBSOCKET and head.target.path not in OWN_SOCKETS:
-            return Respond(404, Reason.NO_ROUTE)
-        reads = place.is_document and head.method in SAFE_METHODS  # a script may act here, and log its person out
-        if reads and (unseen := judge_document(head.fields)) is not None:
-            return Respond(403, unseen)
-        target = b"/_nbgate/logout" if page is Page.MOUNT_LOGOUT else head.target.raw
-        return _forward(request, policy.own_route, policy.own_state, target, place)
-    if page is Page.MOUNT_LOGIN:  # the upstream's own login would know nothing of our session (PREFIX 2)
-        return _see_other("/_nbgate/login" if session is None else route.prefix)
-    if place.lacks_slash:
-        return Respond(308, Reason.REDIRECT, headers=(("Location", slash_redirect(route, head.target) or "/"),))
-    state = policy.upstreams[route.name]
-    if (unavailable := _judge_upstream(state)) is not None:
-        return unavailable
-    return _forward(request, route, state, upstream_target(route, head.target), place)
+    request = _Judged(head, kind, asker, session, policy, heads, request_id)
+    return _own_page(request, place) if place.is_own else _notebook(request, route, place, now)
 
 
 class _Judged(Struct, frozen=True, gc=False):
@@ -112,18 +123,72 @@ class _Judged(Struct, frozen=True, gc=False):
 
     head: RequestHead
     kind: RequestKind
-    client: Client
+    asker: Asker
     session: Session | None
     policy: Policy
     heads: ConnectionHeads
     request_id: str
 
 
+def _own_page(request: _Judged, place: Place) -> Verdict:
+    head, policy = request.head, request.policy
+    if request.kind is _WEBSOCKET and head.target.path not in OWN_SOCKETS:
+        return Respond(404, Reason.NO_ROUTE)
+    if place.is_document and (unseen := judge_document(head.fields)) is not None:  # a refused form shows a token too
+        return Respond(403, unseen)
+    target = b"/_nbgate/logout" if place.page is Page.MOUNT_LOGOUT else head.target.raw
+    return _forward(request, policy.own_route, policy.own_state, target, place)
+
+
+def _notebook(request: _Judged, route: Route, place: Place, now: float) -> Verdict:
+    head, session, policy = request.head, request.session, request.policy
+    if session is None:  # only a mount's own login is open; it would know nothing of our session (PREFIX 2)
+        return _see_other(LOGIN_PAGE)
+    refused = judge_access(
+        session,
+        route,
+        method=head.method,
+        websocket=request.kind is _WEBSOCKET,
+        has_effect=place.has_effect,
+        second_factor_roles=policy.second_factor_roles,
+    )
+    if refused is Reason.SECOND_FACTOR_REQUIRED and request.kind is _NAVIGATION:
+        return _see_other(SECOND_FACTOR_PAGE, refused)
+    if refused is not None:
+        return _forbidden(refused, policy)
+    if place.page is not None:  # the same login, for who is signed in
+        return _see_other(route.prefix)
+    if place.lacks_slash:
+        return Respond(308, Reason.REDIRECT, headers=(("Location", slash_redirect(route, head.target) or "/"),))
+    if now >= session.rotate_unix and _may_rotate(request):
+        return _see_other(_with_next(ROTATION_PAGE, head))
+    state = policy.upstreams[route.name]
+    if (unavailable := _judge_upstream(state)) is not None:
+        return unavailable
+    return _forward(request, route, state, upstream_target(route, head.target), place)
+
+
+def _may_rotate(request: _Judged) -> bool:
+    """Say whether a person can be sent to fetch another secret: not a frame in a page, nor while nothing may change."""
+    return (
+        request.kind is _NAVIGATION
+        and request.head.method == "GET"
+        and request.head.fields.fetch_dest in {None, "document"}
+        and not request.policy.audit_failing_since_unix
+    )
+
+
+def _has_a_way_in(head: RequestHead) -> bool:
+    return may_pass_penalty(head.target.segments, is_known_device=bool(device_cookie_of(head.fields)))
+
+
 def _live(asker: Asker, now: float) -> tuple[Session | None, Reason]:
     if asker.session is None:
         return None, asker.no_session
     reason = judge_session(asker.session, now)
-    return (asker.session, Reason.LOGIN_REQUIRED) if reason is None else (None, reason)
+    if reason is None:
+        return asker.session, Reason.LOGIN_REQUIRED
+    return None, Reason.TOKEN_INVALID if asker.is_token else reason
 
 
 def _nowhere(head: RequestHead, policy: Policy) -> Verdict:
@@ -133,8 +198,12 @@ def _nowhere(head: RequestHead, policy: Policy) -> Verdict:
     return _see_other(policy.front) if head.target.path == "/" else Respond(404, Reason.NO_ROUTE)
 
 
-def _see_other(location: str) -> Respond:
-    return Respond(303, Reason.REDIRECT, headers=(("Location", location),))
+def _see_other(location: str, reason: Reason = Reason.REDIRECT) -> Respond:
+    return Respond(303, reason, headers=(("Location", location),))
+
+
+def _forbidden(reason: Reason, policy: Policy) -> Respond:
+    return Respond(403, reason, says=explain_to(reason, policy.contact))
 
 
 def _judge_stranger(head: RequestHead, place: Place) -> Rule | None:
@@ -147,11 +216,21 @@ def _judge_stranger(head: RequestHead, place: Place) -> Rule | None:
     return place.finding(Action.PENALISE, head.method)
 
 
-def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason, penalised_by: Rule | None) -> Verdict:
-    if kind is RequestKind.NAVIGATION:
+def _ask_for_login(head: RequestHead, kind: RequestKind, reason: Reason, place: Place) -> Verdict:
+    """Ask so that whoever asked can see it; a program with a token is never sent to a page."""
+    penalised_by = _judge_stranger(head, place)
+    if kind is _WEBSOCKET:
+        return Challenge(ChallengeKind.WEBSOCKET, reason, penalised_by=penalised_by)
+    if reason in _OF_TOKENS:
+        return Challenge(ChallengeKind.API, reason, penalised_by=penalised_by)
+    if kind is _NAVIGATION:
         return Challenge(ChallengeKind.PAGE, reason, location=login_location(head), penalised_by=penalised_by)
-    how = ChallengeKind.API if kind is RequestKind.API else ChallengeKind.WEBSOCKET
+    how = ChallengeKind.KERNEL if head.method == "GET" and _is_kernel(head, place) else ChallengeKind.API
     return Challenge(how, reason, penalised_by=penalised_by)
+
+
+def _is_kernel(head: RequestHead, place: Place) -> bool:
+    return place.route is not None and not place.is_own and is_kernel(rest_of(place.route, head.target.segments))
 
 
 def _audit_stance(head: RequestHead, kind: RequestKind, policy: Policy, now: float) -> Verdict | None:
@@ -159,7 +238,7 @@ def _audit_stance(head: RequestHead, kind: RequestKind, policy: Policy, now: flo
 
     A new websocket counts as a change: what is said on it executes.
     """
-    if head.method not in SAFE_METHODS or kind is RequestKind.WEBSOCKET or audit_grace_is_over(policy, now):
+    if head.method not in SAFE_METHODS or kind is _WEBSOCKET or audit_grace_is_over(policy, now):
         return Respond(503, Reason.AUDIT_UNAVAILABLE)
     return None
 
@@ -172,9 +251,11 @@ def audit_grace_is_over(policy: Policy, now: float) -> bool:
 
 def _judge_upstream(state: UpstreamState) -> Verdict | None:
     condition = state.condition
-    if condition is Condition.GUARDED or condition is Condition.OPEN_ALLOWED:
+    if condition is _GUARDED:
         return None
     match condition:
+        case Condition.GUARDED | Condition.OPEN_ALLOWED:
+            return None
         case Condition.OPEN:
             return Respond(503, Reason.UPSTREAM_OPEN, hint="nbgate --allow-open-upstream")
         case Condition.TOKEN_UNKNOWN:
@@ -189,7 +270,10 @@ def _judge_upstream(state: UpstreamState) -> Verdict | None:
 
 
 def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes, place: Place) -> Forward:
-    is_page = request.kind is RequestKind.NAVIGATION and not (place.is_own or place.untouched)
+    socket = None
+    if request.kind is _WEBSOCKET and not place.is_own:
+        socket = socket_of(rest_of(route, request.head.target.segments))
+    is_page = request.kind is _NAVIGATION and not (place.is_own or place.untouched)
     banner = is_page and request.policy.banner
     data = request.heads.build(
         request.head,
@@ -197,20 +281,25 @@ def _forward(request: _Judged, route: Route, state: UpstreamState, target: bytes
         route=route,
         state=state,
         session=request.session,
-        client=request.client,
+        client=request.asker.client,
         keyring=request.policy.cookie_keys,
         page=banner or (bool(state.token) and not place.untouched),
-        channel=place.channel,
-        navigation=request.kind is RequestKind.NAVIGATION,
+        plain=socket is not None and socket.is_read,
+        navigation=request.kind is _NAVIGATION,
         request_id=request.request_id,
+        key=request.asker.key,
     )
-    return Forward(route, state, data, place.channel, place.untouched, banner, place.user_content)
+    return Forward(route, state, data, socket, place.untouched, banner, place.user_content)
 
 
 def login_location(head: RequestHead) -> str:
     """Return the login page's address that comes back to where this navigation was going."""
+    return _with_next(LOGIN_PAGE, head)
+
+
+def _with_next(page: str, head: RequestHead) -> str:
     path = head.target.raw.decode("ascii")
-    return "/_nbgate/login" if path == "/" else f"/_nbgate/login?next={_quote(path)}"
+    return page if path == "/" else f"{page}?next={_quote(path)}"
 
 
 def _quote(text: str) -> str:

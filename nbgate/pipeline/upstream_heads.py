@@ -8,6 +8,7 @@ from nbgate.http.head import Fields, RequestHead
 from nbgate.model.client import Client
 from nbgate.model.route import Route, RouteKind, UpstreamState
 from nbgate.model.session import Session
+from nbgate.pipeline.claims import device_cookie_of
 from nbgate.rewrite.cookies import upstream_cookie
 from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads, handshake_lines
 
@@ -18,12 +19,12 @@ class ConnectionHeads:
     __slots__ = (
         "_access",
         "_heads",
-        "_key",
+        "_last",
     )
 
     def __init__(self) -> None:
         self._heads = UpstreamHeads()
-        self._key: tuple[Fields, UpstreamState, Session | None, bool, bool] | None = None
+        self._last: tuple[Fields, UpstreamState, Session | None, bool, bool] | None = None
         self._access: UpstreamAccess | None = None
 
     def build(
@@ -37,9 +38,10 @@ class ConnectionHeads:
         client: Client,
         keyring: Keyring,
         page: bool,
-        channel: bool,
+        plain: bool,
         navigation: bool,
         request_id: str,
+        key: bytes = b"",
     ) -> bytes:
         """Return the head for the upstream without framing lines and the empty line.
 
@@ -52,22 +54,23 @@ class ConnectionHeads:
             client: Who is told to the upstream as X-Forwarded-For.
             keyring: Unseals the upstream's cookies.
             page: The answer may be a page that must be rewritten: it is asked for whole and uncompressed.
-            channel: A kernel or terminal websocket: no extensions are passed on.
+            plain: A websocket whose frames are looked into: no extensions are passed on.
             navigation: Somebody looks at a page; the keeper's own pages want to know.
             request_id: Of this request.
+            key: The digest of the secret by which the session was found; the keeper's own pages want to know.
         """
         if route.kind is RouteKind.OWN:
-            return _own_head(head, target, session, client, request_id, navigation=navigation)
+            return _own_head(head, target, session, client, request_id, key, navigation=navigation)
         access = self._access
-        key = self._key
+        last = self._last
         if (
             access is None
-            or key is None
-            or key[0] is not head.fields
-            or key[1] is not state
-            or key[2] is not session
-            or key[3] is not page
-            or key[4] is not channel
+            or last is None
+            or last[0] is not head.fields
+            or last[1] is not state
+            or last[2] is not session
+            or last[3] is not page
+            or last[4] is not plain
         ):
             user = session.user if session is not None else ""
             access = self._access = UpstreamAccess(
@@ -77,16 +80,23 @@ class ConnectionHeads:
                 xsrf=state.xsrf,
                 client_address=client.address,
                 identity=page,
-                extensions=not channel,
+                extensions=not plain,
             )
-            self._key = (head.fields, state, session, page, channel)
+            self._last = (head.fields, state, session, page, plain)
         return self._heads.build(head, target, access, request_id)
 
 
 def _own_head(
-    head: RequestHead, target: bytes, session: Session | None, client: Client, request_id: str, *, navigation: bool
+    head: RequestHead,
+    target: bytes,
+    session: Session | None,
+    client: Client,
+    request_id: str,
+    key: bytes,
+    *,
+    navigation: bool,
 ) -> bytes:
-    """Return the head for the keeper: no cookie and no credential, but who asks; `X-Nbgate-*` are ours alone."""
+    """Return the head for the keeper: who asks, but no cookie that opens anything; `X-Nbgate-*` are ours alone."""
     lines = [
         f"{head.method} {target.decode('ascii')} HTTP/1.1",
         f"Host: {head.fields.host}",
@@ -95,7 +105,9 @@ def _own_head(
         f"X-Nbgate-Navigation: {int(navigation)}",
     ]
     if session is not None:
-        lines.append(f"X-Nbgate-Session: {session.id.hex()}")
+        lines += (f"X-Nbgate-Session: {session.id.hex()}", f"X-Nbgate-Session-Key: {key.hex()}")
+    if device := device_cookie_of(head.fields):
+        lines.append(f"X-Nbgate-Device: {device}")
     if head.fields.websocket is not None:
         lines += handshake_lines(head.fields.websocket, extensions=False)
     return "\r\n".join(lines).encode("ascii") + b"\r\n" + head.fields.forward

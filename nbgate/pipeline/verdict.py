@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from nbgate.jupyter.paths import Socket
 from nbgate.model.route import Route, UpstreamState
 from nbgate.model.rule import Rule
 from nbgate.reasons import Reason
@@ -14,7 +15,7 @@ class Forward(Struct, frozen=True, gc=False):
 
     Attributes:
         upstream_head: The complete head but for its framing lines and the empty line.
-        channel: A kernel or terminal websocket: no extensions, so that frames can be read.
+        socket: What is said on the websocket of a notebook server, if it is one.
         untouched: What lies there is user content or an asset: no page of the server, not to be rewritten.
         user_content: A document in the answer gets a sandbox.
         banner: Somebody goes to a page of the server: if it is one, our script is added to it.
@@ -23,7 +24,7 @@ class Forward(Struct, frozen=True, gc=False):
     route: Route
     state: UpstreamState
     upstream_head: bytes
-    channel: bool
+    socket: Socket | None
     untouched: bool
     banner: bool = False
     user_content: bool = False
@@ -53,6 +54,7 @@ class ChallengeKind(StrEnum):
 
     PAGE = "page"  # 303 to the login page
     API = "api"  # 401 JSON
+    KERNEL = "kernel"  # 424 JSON: a page that lost its kernel's websocket takes a 401 for the kernel's death
     WEBSOCKET = "websocket"  # 401, no body
 
 
@@ -63,6 +65,13 @@ class Challenge(Struct, frozen=True, gc=False):
     reason: Reason
     location: str = ""
     penalised_by: Rule | None = None
+
+    @property
+    def status(self) -> int:
+        """Return the status that says so."""
+        if self.kind is ChallengeKind.PAGE:
+            return 303
+        return 424 if self.kind is ChallengeKind.KERNEL else 401
 
 
 Verdict = Forward | Respond | Challenge

@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from nbgate.http.headers import HeaderTables
 from nbgate.http.response import ResponseHead
-from nbgate.model.route import Route
+from nbgate.model.route import Route, RouteKind
 from nbgate.rewrite.location import map_link, map_location
 from nbgate.rewrite.sandbox import sandbox_line
 
@@ -35,6 +35,10 @@ _OF_THE_OLD_BODY = frozenset(
 _ADDRESSES = frozenset({"content-location", "location", "sourcemap", "x-sourcemap"})
 _OURS = frozenset({"set-cookie", "x-content-type-options", "x-request-id"})
 
+_OPENER_POLICY = "cross-origin-opener-policy"
+_EMBEDDER_POLICY = "cross-origin-embedder-policy"
+_ISOLATING = frozenset({"credentialless", "require-corp"})
+
 _NO_BODY = frozenset({101, 204, 304})
 _PARTIAL = 206
 _SWITCHING = 101
@@ -54,6 +58,7 @@ class _Line(Enum):
     DROP = auto()
     ADDRESS = auto()
     LINK = auto()
+    OPENER = auto()
     OLD_BODY = auto()
 
 
@@ -116,6 +121,8 @@ class ClientHeads:
             elif what is _Line.OLD_BODY:
                 if not rewritten:
                     lines.append(line)
+            elif what is _Line.OPENER:
+                lines.append(line if route.kind is RouteKind.OWN else _opener_line(response, line, value))
             elif what is not _Line.DROP:
                 lines.append(_mapped(what, line, value, route, public_origin))
         if rewritten:
@@ -171,7 +178,24 @@ def _judge_line(name: str, tables: HeaderTables) -> _Line:
         return _Line.ADDRESS
     if name == "link":
         return _Line.LINK
+    if name == _OPENER_POLICY:
+        return _Line.OPENER
     return _Line.OLD_BODY if name in _OF_THE_OLD_BODY else _Line.KEEP
+
+
+def _opener_line(response: ResponseHead, line: bytes, value: str) -> bytes:
+    """Return the policy of a page towards windows that it opens; one that would share ours with it becomes laxer.
+
+    Pages of one origin that both say `same-origin` may look into each other: a script of a notebook page would read the
+    form tokens of a page of ours that it opens, which says so too. Ours never say COEP, by which they are told apart.
+    """
+    if value.partition(";")[0].strip(" \t").lower() != "same-origin":
+        return line
+    if any(
+        name == _EMBEDDER_POLICY and it.partition(";")[0].strip(" \t") in _ISOLATING for name, _, it in response.lines
+    ):
+        return line
+    return b"Cross-Origin-Opener-Policy: same-origin-allow-popups\r\n"
 
 
 def _mapped(what: _Line, line: bytes, value: str, route: Route, public_origin: str) -> bytes:

@@ -16,9 +16,9 @@ def judge_stored(session: Session, last_seen_unix: float, now_unix: float, idle_
     """Say why the keeper must end `session` at `now_unix`; None means it lives on.
 
     Two limits, because idleness alone lets activity keep a stolen session alive for ever. Absolute age is reported
-    first: it is final, idleness is not.
+    first: it is final, idleness is not. A token may lie unused until its end: the program it is for runs when it runs.
     """
     expired = judge_session(session, now_unix)
-    if expired is not None:
+    if expired is not None or session.is_token:
         return expired
     return Reason.SESSION_IDLE if now_unix - last_seen_unix >= idle_seconds else None

@@ -14,12 +14,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Self, TypeVar
 
+import msgspec
 import trustme
 import uvloop
 
 from nbgate.audit.events import Event, decode_worker_event
 from nbgate.clock import ManualClock
 from nbgate.config.schema import Limits
+from nbgate.crypto.api_tokens import new_api_token, parse_api_token
 from nbgate.edge.worker import WorkerCore
 from nbgate.link.channel import Link, open_link
 from nbgate.link.messages import (
@@ -39,7 +41,7 @@ from nbgate.link.messages import (
 from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
-from nbgate.model.session import Session
+from nbgate.model.session import Scope, Session
 from nbgate.rules.pack import in_force, shipped_pack
 from nbgate.rules.tables import shipped_tables
 from nbgate.testing.raw_client import RawClient
@@ -143,17 +145,56 @@ class EdgeRig:
         """Return a raw client, to be used in a with block."""
         return RawClient(self.port, self.client_context(), server_name=HOST, **options)
 
-    def login(self, user: str = "ada", *, absolute_seconds: float = 3600.0, push: bool = True) -> str:
-        """Make a session as the keeper does; return its Cookie header value."""
-        token = hashlib.sha256(f"{user}{len(self.sessions)}".encode()).digest()
-        now = self.clock.unix()
-        session = Session(
-            id=hashlib.sha256(token).digest(), user=user, created_unix=now, absolute_unix=now + absolute_seconds
+    def login(self, user: str = "ada", *, absolute_seconds: float = 3600.0, push: bool = True, **also: Any) -> str:
+        """Make a session as the keeper does, with `also` in it; return its Cookie header value."""
+        secret = self._secret(user)
+        self._begin(hashlib.sha256(secret).digest(), user, absolute_seconds, also, push=push)
+        return _cookie(secret)
+
+    def token(
+        self,
+        user: str = "ada",
+        *,
+        scope: Scope = Scope.ALL,
+        absolute_seconds: float = 3600.0,
+        push: bool = True,
+        **also: Any,
+    ) -> str:
+        """Make a token as the keeper does; return its text."""
+        text = new_api_token(self._secret(user))
+        found = parse_api_token(text)
+        assert found is not None
+        self._begin(found, user, absolute_seconds, {"scope": scope, "factors": (), **also}, push=push)
+        return text
+
+    def rotate(self, session: Session) -> str:
+        """Give a session another secret as the keeper does; return its Cookie header value."""
+        secret = self._secret(f"{session.user}{session.generation}")
+        changed = msgspec.structs.replace(
+            session,
+            key=hashlib.sha256(secret).digest(),
+            former=session.keys[0],
+            rotate_unix=session.rotate_unix + 86400.0,
+            generation=session.generation + 1,
         )
+        self.sessions[session.id] = changed
+        self.send(SessionPut(session=changed))
+        return _cookie(secret)
+
+    def _secret(self, user: str) -> bytes:
+        return hashlib.sha256(f"{user}{len(self.sessions)}".encode()).digest()
+
+    def _begin(
+        self, session_id: bytes, user: str, absolute_seconds: float, also: dict[str, Any], *, push: bool
+    ) -> None:
+        now = self.clock.unix()
+        session = Session(id=session_id, user=user, created_unix=now, absolute_unix=now + absolute_seconds, **also)
         self.sessions[session.id] = session
         if push:
             self.send(SessionPut(session=session))
-        return f"__Host-Http-nbgate={urlsafe_b64encode(token).decode().rstrip('=')}"
+
+    def _find(self, key: bytes) -> Session | None:
+        return next((session for session in self.sessions.values() if key in session.keys), None)
 
     def of(self, kind: type[T]) -> list[T]:
         """Return the messages and events of one kind so far."""
@@ -241,9 +282,13 @@ class EdgeRig:
             case SessionAsk(id=session_id):
                 self.messages.append(message)
                 if self.answers:
-                    self._link.send(SessionAnswer(id=session_id, session=self.sessions.get(session_id)))
+                    self._link.send(SessionAnswer(id=session_id, session=self._find(session_id)))
             case _:
                 self.messages.append(message)
+
+
+def _cookie(secret: bytes) -> str:
+    return f"__Host-Http-nbgate={urlsafe_b64encode(secret).decode().rstrip('=')}"
 
 
 @contextlib.contextmanager

@@ -23,8 +23,19 @@ from nbgate.testing.raw_client import RawClient
 
 NAMES = ("gw.example.test", "localhost", "127.0.0.1")
 USER = "ada"
-CHEAP_LOGIN = "[login]\nmemory_kib = 8192\ntime_cost = 1\n"
-"""Lowest cost of a password, so that a test's login does not wait for argon2."""
+ANY_LOGINS = """[throttle]
+address_burst = 1000000
+network_burst = 1000000
+account_burst = 1000000
+device_burst = 1000000
+factor_burst = 1000000
+global_burst = 1000000
+[sessions]
+per_user = 1000
+"""
+"""For tests whose people log in again and again and are no subject of theirs."""
+CHEAP_LOGIN = ANY_LOGINS + "[login]\nmemory_kib = 8192\ntime_cost = 1\n"
+"""Also the lowest cost of a password, so that a test's login does not wait for argon2."""
 START_SECONDS = 30.0
 COMMAND_SECONDS = 30.0
 
@@ -113,13 +124,17 @@ class Gateway:
     def request(
         self, method: str, path: str, *, body: str | bytes = b"", headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request on a connection of its own; return status, headers (lower-case names) and body."""
+        """Send one request on a connection of its own; return status, headers (lower-case names, the first
+        of each) and body."""
         context = self.certificate.client_context()
         connection = http.client.HTTPSConnection("localhost", self.port, timeout=20, context=context)
         try:
             connection.request(method, path, body=body or None, headers=dict(headers or {}))
             answer = connection.getresponse()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+            fields: dict[str, str] = {}
+            for name, value in answer.getheaders():  # the first of several: of cookies it is the session's
+                fields.setdefault(name.lower(), value)
+            return answer.status, fields, answer.read()
         finally:
             connection.close()
 

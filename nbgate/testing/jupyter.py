@@ -3,6 +3,7 @@
 Each command is found by its variable, in the folder `make test` makes, beside the running Python, or on PATH.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nbgate.testing.process import Program
 from nbgate.testing.wait import wait_until
@@ -125,8 +127,7 @@ def running_jupyter(
     program = Program([str(command), *options], folder / "jupyter.log", own_folders, root)
     program.start()
     try:
-        file = wait_until(lambda: _file(runtime, program), what=kind.name, deadline_seconds=START_SECONDS)
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = wait_until(lambda: _said(runtime, program), what=kind.name, deadline_seconds=START_SECONDS)
         yield Jupyter(port=int(said["port"]), token=token, root=root, runtime=runtime, program=program)
     finally:
         program.end()
@@ -138,9 +139,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _file(runtime: Path, program: Program) -> Path | None:
-    """Return the runtime file once the server says it runs."""
+def _said(runtime: Path, program: Program) -> dict[str, Any] | None:
+    """Return what stands in the runtime file once the server says it runs; it may be in the middle of writing it."""
     program.check_running()
     if not any(words in program.said() for words in _SAYS_READY):
         return None
-    return next(iter(runtime.glob(f"*server-{program.pid}.json")), None)
+    for file in runtime.glob(f"*server-{program.pid}.json"):
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+    return None

@@ -12,18 +12,22 @@ from nbgate.authenticators.local import LocalAuthenticator
 from nbgate.clock import ManualClock
 from nbgate.config.schema import Config
 from nbgate.crypto.passwords import HashParameters, decoy_hash
+from nbgate.crypto.sealing import Keyring
+from nbgate.crypto.totp import PURPOSE as TOTP_PURPOSE
 from nbgate.errors import LinkError
 from nbgate.http.headers import make_tables
 from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_writer import AuditWriter
 from nbgate.keeper.guarded import Upstreams
-from nbgate.keeper.keeper import Keeper, KeeperParts
+from nbgate.keeper.keeper import Keeper
+from nbgate.keeper.parts import KeeperParts
 from nbgate.keeper.password_login import LoginAnswer
 from nbgate.keeper.probe import Credential, Finding, Guard
 from nbgate.keeper.upstreams import Eyes
 from nbgate.link.messages import Message, RevokeAck, SessionsRevoked, ToKeeper
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Upstream
+from nbgate.ports import State
 from nbgate.reasons import Reason
 from nbgate.rules.pack import in_force, shipped_pack
 from nbgate.stores.memory import MemoryState
@@ -176,12 +180,17 @@ def runtime_file(**changes: Any) -> RuntimeFile:
 
 
 class Rig:
-    """A keeper and everything around it."""
+    """A keeper and everything around it.
+
+    Attributes:
+        values: What the keeper was made of, by the names of `KeeperParts`.
+        keeper: It. Another one on the same `state` and `clock` is one that was started anew.
+    """
 
     def __init__(self, **changes: Any) -> None:
-        self.clock = ManualClock()
+        self.clock = changes.get("clock") or ManualClock()
         self.sink = MemorySink()
-        self.state = MemoryState()
+        self.state: State = changes.get("state") or MemoryState()
         self.upstream = FakeUpstream()
         self.killed: list[tuple[int, int, Reason]] = []
         self.hashes = HashQueue(at_once=1, waiting=1, wait_seconds=5.0)
@@ -196,6 +205,7 @@ class Rig:
         )
         if "named_token" in changes:
             self.upstream.named_token = changes.pop("named_token")
+        keyring = Keyring((SealingKey(id=0, secret=b"t" * 32),), purpose=TOTP_PURPOSE)
         values: dict[str, Any] = {
             "state": self.state,
             "in_store": self.run,
@@ -206,6 +216,9 @@ class Rig:
                 parameters=CHEAP,
                 decoy=decoy_hash(self.random_bytes(48), CHEAP),
                 random_bytes=self.random_bytes,
+                totp_keys=keyring,
+                clock=self.clock,
+                totp_window=lambda: self.keeper.config.totp_window,
             ),
             "hashes": self.hashes,
             "parameters": CHEAP,
@@ -221,10 +234,14 @@ class Rig:
             "material": TlsMaterial(chain_pem=b"chain", key_pem=b"key"),
             "sealing_keys": (SealingKey(id=0, secret=b"s" * 32),),
             "form_key": b"f" * 32,
+            "device_key": b"d" * 32,
+            "totp_keyring": keyring,
             "own_socket": "/data/pages.sock",
             "ack_seconds": 0.02,
         }
-        self.keeper = Keeper(KeeperParts(**(values | changes)))
+        self.totp_keyring = keyring
+        self.values = values | changes
+        self.keeper = Keeper(KeeperParts(**self.values))
 
     async def run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a call of the store in place of its thread."""

@@ -10,22 +10,26 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import msgspec
 import trustme
 import uvloop
+from msgspec import Struct
 
 from nbgate.edge.worker import WorkerCore
+from nbgate.http.cookies import session_cookie_name
 from nbgate.keeper.server import serving
 from nbgate.keeper.setup import Setup
 from nbgate.keeper.workers import Worker
 from nbgate.link.channel import Link, open_link
-from nbgate.link.messages import MAX_TO_KEEPER_BYTES, MAX_TO_WORKER_BYTES, ToKeeper, ToWorker
+from nbgate.link.messages import MAX_TO_KEEPER_BYTES, MAX_TO_WORKER_BYTES, Activity, ToKeeper, ToWorker
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Upstream
+from nbgate.model.session import Role
 from nbgate.rules.tables import shipped_tables
 from nbgate.testing.keeper_parts import PASSWORD, Rig
 from nbgate.testing.raw_client import RawClient
@@ -33,6 +37,24 @@ from nbgate.web.pages import make_pages_app
 
 HOST = "gw.test"
 T = TypeVar("T")
+
+
+class Fetched(Struct, frozen=True):
+    """One answer; `fields` are its header fields in order, names in lower case."""
+
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of every header field called `name`, in order."""
+        return tuple(value for key, value in self.fields if key == name)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Return what each Set-Cookie sets, by name; "" where one is taken away."""
+        pairs = (line.partition(";")[0].partition("=") for line in self.values("set-cookie"))
+        return {name: value for name, _, value in pairs}
 
 
 class OneLoop:
@@ -62,6 +84,7 @@ class OneLoop:
         self._stack = AsyncExitStack()
         self._ready = threading.Event()
         self._core: WorkerCore | None = None
+        self._heard = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -89,38 +112,89 @@ class OneLoop:
         return self.run(stepping())
 
     def advance(self, seconds: float) -> None:
-        """Move the clock, and let the keeper do what is due."""
-        self.call(lambda: self.rig.clock.advance(seconds))
-        self.run(self.rig.keeper.sweep())
+        """Move the clock, and let the keeper do what is due; it has heard before who was active until now."""
+        self.run(self._advance(seconds))
 
-    def add_user(self, name: str = "ada", password: str = PASSWORD) -> None:
-        """Add an account."""
-        self.run(self.rig.keeper.accounts.add(name, password, actor="test"))
+    async def _advance(self, seconds: float) -> None:
+        self._heard.clear()
+        if self._core is not None and self._core.tell_activity():
+            await self._heard.wait()
+        self.rig.clock.advance(seconds)
+        keeper = self.rig.keeper
+        await keeper.sweep()
+        await keeper.notices.flush()
+        await keeper.throttle.store()
+        keeper.throttle.tell()
+        await keeper.errands.done()
 
-    def client(self) -> RawClient:
-        """Return a raw client, to be used in a with block."""
-        return RawClient(self.port, self._context(), server_name=HOST)
+    def configure(self, **options: Any) -> None:
+        """Put the configuration into force again with these options changed, as a reload does."""
+        keeper, values = self.rig.keeper, self.rig.values
+        changed = msgspec.structs.replace(keeper.config, **options)
+        self.call(lambda: keeper.apply(changed, keeper.material, values["tables"], values["rules"]))
 
-    def request(self, method: str, path: str, *, cookie: str = "", body: object = None) -> tuple[int, dict[str, str]]:
-        """Send one request as a script would; return status and headers (lower-case names)."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self._context(names=False))
-        headers = {"Host": HOST, "Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
+    def add_user(self, name: str = "ada", password: str = PASSWORD, role: Role | None = None) -> None:
+        """Add an account; the first one is an owner, the others are editors."""
+        self.run(self.rig.keeper.accounts.add(name, password, "test", role))
+
+    def client(self, source: str = "") -> RawClient:
+        """Return a raw client, to be used in a with block; `source` is the address it comes from, 127.0.0.x."""
+        return RawClient(self.port, self.tls_context(), server_name=HOST, source=source)
+
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        source: str = "127.0.0.1",
+    ) -> Fetched:
+        """Send one request with these header fields and no others, and read the whole answer.
+
+        Args:
+            method: The method.
+            path: The request target.
+            body: The body, None for none.
+            headers: Its header fields, beside Host.
+            source: The address it comes from, 127.0.0.x.
+        """
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1",
+            self.port,
+            timeout=20,
+            context=self.tls_context(names=False),
+            source_address=(source, 0),
+        )
         try:
-            connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+            connection.request(method, path, body=body, headers={"Host": HOST} | dict(headers or {}))
             answer = connection.getresponse()
-            answer.read()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+            fields = tuple((name.lower(), value) for name, value in answer.getheaders())
+            return Fetched(answer.status, fields, answer.read())
         finally:
             connection.close()
 
-    def login(self, name: str = "ada", password: str = PASSWORD) -> str:
-        """Log in by the JSON endpoint; return the Cookie header value."""
-        status, headers = self.request("POST", "/_nbgate/api/login", body={"username": name, "password": password})
-        if status != http.HTTPStatus.OK:
-            raise RuntimeError(f"login was answered with {status}")
-        return headers["set-cookie"].split(";")[0]
+    def request(self, method: str, path: str, *, cookie: str = "", body: object = None) -> tuple[int, dict[str, str]]:
+        """Send one request as a script would; return status and headers (lower-case names)."""
+        headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
+        answer = self.fetch(method, path, body=None if body is None else json.dumps(body), headers=headers)
+        return answer.status, dict(answer.fields)
 
-    def _context(self, *, names: bool = True) -> ssl.SSLContext:
+    def login(self, name: str = "ada", password: str = PASSWORD) -> str:
+        """Log in by the JSON endpoint; return the session's cookie as a Cookie header has it."""
+        answer = self.fetch(
+            "POST",
+            "/_nbgate/api/login",
+            body=json.dumps({"username": name, "password": password}),
+            headers={"Content-Type": "application/json"},
+        )
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"login was answered with {answer.status}")
+        cookie = session_cookie_name(HOST)
+        return f"{cookie}={answer.cookies[cookie]}"
+
+    def tls_context(self, *, names: bool = True) -> ssl.SSLContext:
+        """Return what a client trusts us with; without `names` it does not look at what the certificate is for."""
         context = ssl.create_default_context()
         context.check_hostname = names
         self._authority.configure_trust(context)
@@ -135,7 +209,9 @@ class OneLoop:
             clock=self.rig.clock,
             random_bytes=self.rig.random_bytes,
         )
-        await self._stack.enter_async_context(serving(make_pages_app(self.rig.keeper, self.setup), self._pages))
+        await self._stack.enter_async_context(
+            serving(make_pages_app(self.rig.keeper, self.setup, self.rig.clock), self._pages)
+        )
         await self.rig.keeper.start()
         await self.rig.keeper.mounts.look_once()
         self._core = WorkerCore(
@@ -157,7 +233,7 @@ class OneLoop:
             ours,
             receives=ToKeeper,
             max_bytes=MAX_TO_KEEPER_BYTES,
-            on_message=lambda message: self.rig.keeper.take_message(attached[0], message),
+            on_message=lambda message: self._take(attached[0], message),
             on_lost=lambda _cause: None,
         )
         attached.append(self.rig.keeper.attach_worker(0, 1, keepers))
@@ -169,6 +245,11 @@ class OneLoop:
             on_lost=lambda _cause: core.link_lost(),
         )
         core.linked(workers)
+
+    def _take(self, worker: Worker, message: ToKeeper) -> None:
+        self.rig.keeper.take_message(worker, message)
+        if isinstance(message, Activity):
+            self._heard.set()
 
     async def _stop(self) -> None:
         if self._core is not None:

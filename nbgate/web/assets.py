@@ -16,6 +16,7 @@ _TYPES: Final = {
     "banner.js": "text/javascript",
     "diagnose.js": "text/javascript",
     "logo.svg": "image/svg+xml",
+    "signed-in.js": "text/javascript",
     "style.css": "text/css",
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"

@@ -87,6 +87,11 @@ def _judge(pairs: list[tuple[str, str]], fields: Fields) -> Mapping[str, str]:
     return found
 
 
+def typed_code(form: Mapping[str, str]) -> str:
+    """Return the code that somebody typed into a form; apps show it in two groups, and so people type a space."""
+    return form.get("code", "").replace(" ", "")
+
+
 async def _read_text(request: web.Request, content_type: str) -> str:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise BodyError(415, "encoded bodies are not read here")

@@ -1,7 +1,7 @@
 """What the command line asks of the running gateway, on a Unix socket that only its own user can reach.
 
 Two proofs on every request: the kernel says who the other process is (SO_PEERCRED), and it has read the control key
-from the data folder. Nothing here is reachable from the network, and no answer holds a secret.
+from the data folder. Nothing here is reachable from the network. What concerns logins is in `nbgate.web.control_login`.
 """
 
 import os
@@ -12,26 +12,31 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from nbgate.audit.events import timestamp
+from nbgate.clock import Clock, SystemClock
 from nbgate.crypto.tokens import verify_control_key
-from nbgate.errors import ConfigError, CredentialRejected, StartError
+from nbgate.errors import ConfigError, CredentialRejected, InputRefused, StartError
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.server import error_middleware
 from nbgate.keeper.users import Changed
 from nbgate.link.peer import peer_uid
+from nbgate.model.session import Role
 from nbgate.web.answers import json_answer, json_error
 from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_json
+from nbgate.web.control_login import ACTOR, add_login_routes
+from nbgate.web.control_values import changed_value, user_value
 
 SCHEME: Final = "control "
-_NEW_USER: Final = Fields(frozenset({"name"}), frozenset({"password", "password_hash"}))
+_NEW_USER: Final = Fields(frozenset({"name"}), frozenset({"password", "password_hash", "imported_hash", "role"}))
 _PASSWORD: Final = Fields(frozenset({"password"}))
-_ACTOR: Final = web.RequestKey("actor", str)
+_ROLE: Final = Fields(frozenset({"role"}))
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
 Reload = Callable[[str], Awaitable[dict[str, Any]]]
 
 
-def make_control_app(keeper: Keeper, *, key: str, status: Status, reload: Reload) -> web.Application:
+def make_control_app(
+    keeper: Keeper, *, key: str, status: Status, reload: Reload, clock: Clock | None = None
+) -> web.Application:
     """Return the application that the command line reaches through the control socket.
 
     Args:
@@ -39,6 +44,7 @@ def make_control_app(keeper: Keeper, *, key: str, status: Status, reload: Reload
         key: The control key of this run.
         status: Says how everything is.
         reload: Called with the actor; loads the configuration anew or raises what is wrong with it.
+        clock: Where time is read; None: the system's.
     """
     control = _Control(keeper, status, reload)
     app = web.Application(
@@ -49,9 +55,15 @@ def make_control_app(keeper: Keeper, *, key: str, status: Status, reload: Reload
     app.router.add_get("/users", control.list_users)
     app.router.add_post("/users", control.add_user)
     app.router.add_post("/users/{name}/passwd", control.set_password)
+    app.router.add_post("/users/{name}/role", control.set_role)
     app.router.add_post("/users/{name}/disable", control.disable_user)
     app.router.add_post("/users/{name}/enable", control.enable_user)
     app.router.add_delete("/users/{name}", control.remove_user)
+
+    async def urls() -> list[str]:
+        return list((await status())["listening"])
+
+    add_login_routes(app, keeper, clock or SystemClock(), urls)
     return app
 
 
@@ -66,7 +78,7 @@ class _Control:
 
     async def reload(self, request: web.Request) -> web.Response:
         try:
-            return json_answer(await self._reload(request[_ACTOR]))
+            return json_answer(await self._reload(request[ACTOR]))
         except ConfigError as error:
             problems = [{"where": each.where, "text": each.text, "hint": each.hint} for each in error.problems]
             return json_answer({"error": error.public, "problems": problems}, 422)
@@ -75,36 +87,40 @@ class _Control:
             return json_answer(told, 422)
 
     async def list_users(self, _request: web.Request) -> web.Response:
-        return json_answer(
-            {
-                "users": [
-                    {"name": user.name, "disabled": user.disabled, "created": timestamp(user.created_unix)}
-                    for user in await self._accounts.all()
-                ]
-            }
-        )
+        return json_answer({"users": [user_value(user) for user in await self._accounts.all()]})
 
     async def add_user(self, request: web.Request) -> web.Response:
-        match await read_json(request, _NEW_USER):
-            case {"name": name, "password": password, **rest} if not rest:
-                return _changed(await self._accounts.add(name, password, request[_ACTOR]), 201)
-            case {"name": name, "password_hash": prepared, **rest} if not rest:
-                return _changed(await self._accounts.add_prepared(name, prepared, request[_ACTOR]), 201)
-        raise BodyError(400, "either a password or a password_hash")
+        body = dict(await read_json(request, _NEW_USER))
+        name, role_name = body.pop("name"), body.pop("role", "")
+        role = parse_role(role_name) if role_name else None
+        match list(body.items()):
+            case [("password", password)]:
+                changed = await self._accounts.add(name, password, request[ACTOR], role=role)
+            case [("password_hash", prepared)]:
+                changed = await self._accounts.add_prepared(name, prepared, request[ACTOR], role=role)
+            case [("imported_hash", imported)]:
+                changed = await self._accounts.import_hash(name, imported, request[ACTOR], role=role)
+            case _:
+                raise BodyError(400, "one of password, password_hash and imported_hash")
+        return _changed(changed, 201)
 
     async def set_password(self, request: web.Request) -> web.Response:
         body = await read_json(request, _PASSWORD)
         name = request.match_info["name"]
-        return _changed(await self._accounts.set_password(name, body["password"], request[_ACTOR]))
+        return _changed(await self._accounts.set_password(name, body["password"], request[ACTOR]))
+
+    async def set_role(self, request: web.Request) -> web.Response:
+        role = parse_role((await read_json(request, _ROLE))["role"])
+        return _changed(await self._accounts.set_role(request.match_info["name"], role, request[ACTOR]))
 
     async def disable_user(self, request: web.Request) -> web.Response:
-        return _changed(await self._accounts.disable(request.match_info["name"], request[_ACTOR]))
+        return _changed(await self._accounts.disable(request.match_info["name"], request[ACTOR]))
 
     async def enable_user(self, request: web.Request) -> web.Response:
-        return _changed(await self._accounts.enable(request.match_info["name"], request[_ACTOR]))
+        return _changed(await self._accounts.enable(request.match_info["name"], request[ACTOR]))
 
     async def remove_user(self, request: web.Request) -> web.Response:
-        return _changed(await self._accounts.remove(request.match_info["name"], request[_ACTOR]))
+        return _changed(await self._accounts.remove(request.match_info["name"], request[ACTOR]))
 
 
 def actor_of(uid: int) -> str:
@@ -113,6 +129,18 @@ def actor_of(uid: int) -> str:
         return f"uid:{uid} {pwd.getpwuid(uid).pw_name}"
     except KeyError:
         return f"uid:{uid}"
+
+
+def parse_role(text: str) -> Role:
+    """Return the role that is called `text`.
+
+    Raises:
+        InputRefused: None is.
+    """
+    roles = [role.value for role in Role]
+    if text not in roles:
+        raise InputRefused(f"{text!r} is no role", hint=f"there are {', '.join(roles)}")
+    return Role(text)
 
 
 def _require_operator(key: str) -> Middleware:
@@ -125,7 +153,7 @@ def _require_operator(key: str) -> Middleware:
             verify_control_key(SCHEME + key, request.headers.get("Authorization", ""))
         except CredentialRejected:
             return json_error(401, "wrong control key", "the gateway was restarted while the command ran: try again")
-        request[_ACTOR] = actor_of(uid)
+        request[ACTOR] = actor_of(uid)
         return await handler(request)
 
     return middleware
@@ -141,6 +169,4 @@ def _failure(_request: web.Request, status: int, public: str, hint: str) -> web.
 
 
 def _changed(changed: Changed, status: int = 200) -> web.Response:
-    return json_answer(
-        {"user": changed.user, "message": changed.message, "ended_sessions": changed.ended_sessions}, status
-    )
+    return json_answer(changed_value(changed), status)

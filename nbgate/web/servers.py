@@ -12,6 +12,7 @@ from nbgate.keeper.keeper import Keeper
 from nbgate.model.route import Condition
 from nbgate.policy import SERVERS_PAGE
 from nbgate.web.answers import Pages
+from nbgate.web.asking import session_id_of
 
 _SAID: Final = {
     Condition.UNKNOWN: "being looked at",
@@ -28,10 +29,17 @@ def add_servers(app: web.Application, keeper: Keeper, pages: Pages) -> None:
     """Add the page to the application of the own pages."""
 
     async def show_servers(request: web.Request) -> web.Response:
+        session = keeper.find_session(session_id_of(request))
+        user = "" if session is None else session.user
+
+        def may_use(prefix: str) -> bool:
+            allowed = keeper.mounts.allow.get(prefix)
+            return allowed is None or user in allowed
+
         servers = [
             {"prefix": shown.prefix, "product": shown.product, "said": _SAID[shown.condition]}
             for shown in keeper.mounts.shown()
-            if shown.prefix
+            if shown.prefix and may_use(shown.prefix)
         ]
         return pages.answer("servers.html", host=request.headers.get("Host", ""), servers=servers)
 

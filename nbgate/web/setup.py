@@ -4,19 +4,18 @@ What decides is `nbgate.keeper.setup`. The link's token stands in the path alone
 form's target, and no request that starts here names it as its referrer.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
 
-from nbgate.crypto.passwords import MIN_PASSWORD_BYTES, judge_new_password
-from nbgate.crypto.strength import estimate_strength
+from nbgate.crypto.passwords import MIN_PASSWORD_BYTES
 from nbgate.errors import InputRefused, NbgateError
 from nbgate.keeper.setup import SETUP_PATH, Setup
 from nbgate.model.account import parse_user_name
 from nbgate.web.answers import Pages, see_other
 from nbgate.web.bodies import Fields, read_form
+from nbgate.web.password import NewPasswordProblem, judge_chosen
 
 SETUP_ROUTE: Final = SETUP_PATH + "{token}"
 BAD_REQUEST: Final = 400
@@ -55,18 +54,20 @@ class _SetupPage:
         name, password = form["username"].strip(), form["password"]
         try:
             name = parse_user_name(name)
-            problem = await _problem(name, password, form["again"], is_meant="anyway" in form)
+            problem = await judge_chosen(name, password, form["again"], is_meant="anyway" in form)
             if problem is not None:
                 return self._page(request, problem, name)
             await self._setup.make_account(token, name, password)
         except InputRefused as error:
-            return self._page(request, _Problem(f"{error.public.capitalize()}: {error.hint}."), name)
+            return self._page(request, NewPasswordProblem(f"{error.public.capitalize()}: {error.hint}."), name)
         try:
             return await self._sign_in(request, name, password)
         except NbgateError:  # the account is there: the person can sign in by hand
             return see_other("/")
 
-    def _page(self, request: web.Request, problem: "_Problem | None" = None, username: str = "") -> web.Response:
+    def _page(
+        self, request: web.Request, problem: NewPasswordProblem | None = None, username: str = ""
+    ) -> web.Response:
         return self._pages.answer(
             "setup.html",
             200 if problem is None else BAD_REQUEST,
@@ -83,24 +84,3 @@ async def _hide_referrer(request: web.Request, answer: web.StreamResponse) -> No
     """A redirect's policy holds for where it leads. `origin`: `no-referrer` would make the form's Origin null."""
     if request.path.startswith(SETUP_PATH):
         answer.headers["Referrer-Policy"] = "origin"
-
-
-class _Problem:
-    def __init__(self, text: str, *, is_weak: bool = False) -> None:
-        self.text = text
-        self.is_weak = is_weak
-
-
-async def _problem(name: str, password: str, again: str, *, is_meant: bool) -> _Problem | None:
-    fault = judge_new_password(password)
-    if fault is not None:
-        return _Problem(f"This password cannot be set: {fault.value}.")
-    if password != again:
-        return _Problem("The two passwords differ. Type both once more.")
-    strength = await asyncio.to_thread(estimate_strength, password, name)
-    if strength.is_weak and not is_meant:
-        return _Problem(
-            f"This password is weak: whoever steals its hash finds it in {strength.time}. Choose a longer one.",
-            is_weak=True,
-        )
-    return None

@@ -1,5 +1,6 @@
 """The first run: from no account at all to somebody who is logged in, by a link and on a terminal."""
 
+import json
 import os
 import re
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 
 import pexpect
+import pyotp
 import pytest
 from playwright.sync_api import expect
 
@@ -16,6 +18,8 @@ from nbgate.testing.stub_upstream import StubUpstream
 from nbgate.testing.wait import wait_until
 
 PASSWORD = "a parrot on the third shelf"
+WEAK = "monkeydragon12"
+SECOND_STEP = r"Add a code from an app on your phone as a second step\? \[y/N\] "
 ALL, LOOPBACK = {"0.0.0.0", "[::]"}, {"127.0.0.1", "[::1]"}
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -211,12 +215,16 @@ def test_on_a_terminal_the_account_is_asked_for_before_anybody_listens(terminal)
     child.expect("this password cannot be set\r\n  hint: use at least 12 characters")
     type_password(child, PASSWORD, "a parrot on another shelf")
     child.expect("the two passwords differ\r\n  hint: type both once more")
-    type_password(child, "passwordpassword12", "passwordpassword12")
-    child.expect(r"strength: weak; whoever steals its hash would guess for: 2 seconds\r\n.*all the same\? \[y/N\] ")
+    type_password(child, "passwordpassword12")
+    child.expect("this password cannot be set\r\n  hint: this one stands in every list")
+    type_password(child, WEAK, WEAK)
+    child.expect(r"strength: weak; whoever steals its hash would guess for: 32 seconds\r\n.*all the same\? \[y/N\] ")
     child.sendline("n")
     type_password(child, PASSWORD, PASSWORD)
     child.expect("strength: strong")
     child.expect("user ada: added")
+    child.expect(SECOND_STEP)
+    child.sendline("")
     child.expect(r"listening on https://localhost:(\d+)/")
     gateway.port = int(child.match[1])
 
@@ -230,6 +238,33 @@ def test_on_a_terminal_the_account_is_asked_for_before_anybody_listens(terminal)
     child.expect(r"listening on https://localhost:(\d+)/")
     assert "User name" not in child.before
     assert 0 == end(child)
+
+
+def test_on_a_terminal_a_second_step_is_set_up_before_anybody_listens(terminal):
+    gateway, child = terminal()
+    child.expect("User name")
+    child.sendline("ada")
+    type_password(child, PASSWORD, PASSWORD)
+    child.expect(SECOND_STEP)
+    child.sendline("y")
+    child.expect(r"Secret: ([A-Z2-7 ]+)\r\n")
+    secret = child.match[1].replace(" ", "")
+    child.expect("Code that the app shows now: ")
+    child.sendline(pyotp.TOTP(secret).now())
+    child.expect("user ada: a code is asked for beside the password")
+    child.expect(r"not shown again:\r\n((?:[A-Z2-7-]+\r\n){10})")
+    recovery = child.match[1].split()
+    child.expect(r"listening on https://127.0.0.1:(\d+)/")
+    gateway.port = int(child.match[1])
+
+    assert [401, 200, 401] == [log_in(gateway, **code) for code in ({}, {"code": recovery[0]}, {"code": recovery[0]})]
+    assert 0 == end(child)
+
+
+def log_in(gateway, **code) -> int:
+    """Log in as a script does; return the status."""
+    body = json.dumps({"username": "ada", "password": PASSWORD, **code})
+    return gateway.request("POST", "/_nbgate/api/login", body=body, headers={"Content-Type": "application/json"})[0]
 
 
 @pytest.mark.parametrize(("ended_by", "code"), [("\x04", 1), ("\x03", 130)])
@@ -253,6 +288,8 @@ def test_an_open_upstream_is_refused_after_the_dialogue_as_it_is_without(tmp_pat
     child.expect("User name")
     child.sendline("ada")
     type_password(child, PASSWORD, PASSWORD)
+    child.expect(SECOND_STEP)
+    child.sendline("n")
     child.expect("asks for no credential")
     child.expect(pexpect.EOF)
     child.close()

@@ -55,7 +55,9 @@ def test_a_person_works_in_lab_and_leaves_no_secret_behind(jupyter, gateway, tmp
     with running_chromium() as browser, recorded_context(browser, recorder) as context:
         page = context.new_page()
         lab_steps.log_in(page, gateway, base)
-        cookies = {c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("__Host-Http-nbgate")}
+        cookies = {
+            c["name"]: c["value"] for c in context.cookies() if c["name"] == f"__Host-Http-nbgate-{gateway.port}"
+        }
         ((name, value),) = cookies.items()
         try:
             work_in_lab(page, base, jupyter, tmp_path)

@@ -60,6 +60,7 @@ def make_tunnel(frame_limits, limits=LIMITS):
         session_id=b"s",
         request_id="",
         connection=Wire(),
+        forward=None,
         uplink=SimpleNamespace(upstream=Wire()),
         worker=worker,
         policy=SimpleNamespace(limits=limits, frame_limits=frame_limits),

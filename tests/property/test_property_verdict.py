@@ -3,6 +3,7 @@
 import re
 from urllib.parse import parse_qsl
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from nbgate.http.head import HeadParser
 from nbgate.model.client import Client
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
-from nbgate.model.session import Session
+from nbgate.model.session import Role, Scope, Session
 from nbgate.pipeline import answers
 from nbgate.pipeline.request import Asker, decide
 from nbgate.pipeline.upstream_heads import ConnectionHeads
@@ -25,6 +26,9 @@ NOW = 1_800_000_000.0
 TOKEN = "upstream-token-0123456789abcdef"
 CLIENT = Client("192.0.2.7", 50000, "192.0.2.7/32")
 LIVE = Session(id=bytes(range(32)), user="ada", created_unix=NOW - 10, absolute_unix=NOW + 10)
+VIEWER = msgspec.structs.replace(LIVE, role=Role.VIEWER)
+AUDITOR = msgspec.structs.replace(LIVE, role=Role.AUDITOR)
+READER = msgspec.structs.replace(LIVE, scope=Scope.READ)
 OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.sock"), kind=RouteKind.OWN)
 ROOT = Route(name="main", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888))
 LAB = Route(name="lab", prefix="/lab1/", base_url="/base/", upstream=Upstream(host="127.0.0.1", port=8889))
@@ -124,7 +128,7 @@ UPSTREAM_HEAD = re.compile(rb"[A-Z]+ /[!-~]* HTTP/1\.1\r\n(?:[!#$%&'*+.^`|~0-9A-
 @given(
     data=HEADS | st.binary(max_size=150),
     place=st.integers(0, len(POLICIES) - 1),
-    session=st.sampled_from([LIVE, LIVE, LIVE, None]),
+    session=st.sampled_from([LIVE, LIVE, LIVE, None, VIEWER, AUDITOR, READER]),
 )
 def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
     policy = POLICIES[place]
@@ -133,7 +137,8 @@ def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
     except ProtocolError:
         return
     kind = classify(head.method, head.fields)
-    verdict = decide(head, kind, Asker(CLIENT, session), policy, ConnectionHeads(), "id1", NOW)
+    asker = Asker(CLIENT, session, is_token=session is READER)
+    verdict = decide(head, kind, asker, policy, ConnectionHeads(), "id1", NOW)
     match verdict:
         case Forward():
             is_forwarded_well(verdict, head, session)
@@ -143,13 +148,18 @@ def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
         case Challenge():
             assert session is None
             answer = answers.challenge(verdict, request_id="id1", close=False, head_only=False)
-            assert re.match(rb"HTTP/1\.1 (?:303|401) [A-Za-z ]+\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n", answer)
+            assert re.match(rb"HTTP/1\.1 (?:303|401|424) [A-Za-z ]+\r\n(?:[A-Za-z-]+: [ -~]*\r\n)+\r\n", answer)
 
 
 def is_forwarded_well(verdict, head, session):
     """A stranger's request goes to our own pages only; no word of the client stands where ours must."""
     own = verdict.route.kind is RouteKind.OWN
     assert session is not None or own
+    if session in {VIEWER, READER} and not own:
+        assert head.method in {"GET", "HEAD"}
+        assert head.fields.websocket is None
+    assert own or session is not AUDITOR
+    assert not (own and session is READER and b"x-nbgate-session" in verdict.upstream_head.lower())
     assert UPSTREAM_HEAD.fullmatch(verdict.upstream_head)
     lines = verdict.upstream_head.lower().split(b"\r\n")
     names = [line.partition(b":")[0] for line in lines[1:]]

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from bench.origin import running_origin
+from nbgate.testing.gateway import CHEAP_LOGIN
 from soak.bounds import Finding, as_table, judge
 from soak.scenarios import SCENARIOS, Sizes, gateway_of
 
@@ -28,6 +29,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--slow-seconds", type=float, default=sizes.slow_seconds, help="how long they come")
     parser.add_argument("--swaps", type=int, default=sizes.swaps, help="changes of the certificate")
     parser.add_argument("--reloads", type=int, default=sizes.reloads, help="reloads under requests")
+    parser.add_argument("--logins", type=int, default=sizes.logins, help="wrong logins at once")
     parser.add_argument("--json", type=Path, help="also write what was seen to this file")
     return parser.parse_args(words)
 
@@ -44,13 +46,18 @@ def sizes_of(options: argparse.Namespace) -> Sizes:
         slow_seconds=options.slow_seconds,
         swaps=options.swaps,
         reloads=options.reloads,
+        logins=options.logins,
     )
 
 
 def run_scenario(name: str, sizes: Sizes, folder: Path) -> list[Finding]:
     """Run one scenario against an origin and a gateway of its own; return what was seen, judged."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running_origin(folder / "origin") as origin, gateway_of(folder / "gateway", origin, sizes) as gateway:
+    login = "" if name == "logins" else CHEAP_LOGIN
+    with (
+        running_origin(folder / "origin") as origin,
+        gateway_of(folder / "gateway", origin, sizes, login=login) as gateway,
+    ):
         return judge(name, uvloop.run(SCENARIOS[name](gateway, sizes)))
 
 

@@ -38,6 +38,14 @@ BOUNDS = {
         "memory grown, MiB": 8,
         "descriptors more": 4,
     },
+    "logins": {
+        "requests that failed": 0,
+        "p99 in the flood, times that (10 ms at least)": 5,
+        "passwords checked at once": 2,
+        "memory of the keeper grown, MiB": 192,
+        "login of a known browser meanwhile, s": 3,
+        "answers that are no refusal": 0,
+    },
 }
 """For each scenario: the most of everything that may be counted or measured in it.
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
+import math
 import ssl
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from nbgate.cli.gateway import ask_running
 from nbgate.config.schema import Limits
-from nbgate.testing.gateway import CHEAP_LOGIN, Gateway, running_gateway
+from nbgate.testing.gateway import CHEAP_LOGIN, USER, Gateway, running_gateway
 from soak.clients import Requests, Websocket, connected, open_websockets, talking
 from soak.watch import Watch, p99
 
@@ -25,6 +27,7 @@ CERTIFICATE_SECONDS = 0.5
 """How often the gateway looks at its certificate; it may take two looks to believe what it sees."""
 IN_USE_SECONDS = 2 * CERTIFICATE_SECONDS + 2.0
 CONNECT_LOOPS = 4
+LOWEST = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +46,20 @@ class Sizes:
     sockets: int = 200
     swaps: int = 20
     reloads: int = 1000
+    logins: int = 500
+    idle_seconds: float = 10.0
     limits: Limits = field(default_factory=Limits)
 
 
 @contextlib.contextmanager
-def gateway_of(folder: Path, origin: int, sizes: Sizes) -> Iterator[Gateway]:
-    """Run a gateway whose deadlines are those of `sizes`; one session may hold all websockets."""
+def gateway_of(folder: Path, origin: int, sizes: Sizes, *, login: str = CHEAP_LOGIN) -> Iterator[Gateway]:
+    """Run a gateway whose deadlines are those of `sizes`; one session may hold all websockets.
+
+    `login` is what its configuration says of logins; "" is what is shipped.
+    """
     names = ("head_seconds", "body_idle_seconds", "body_grace_seconds", "write_stall_seconds", "keepalive_seconds")
     lines = [f"{name} = {getattr(sizes.limits, name)}" for name in names]
-    config = CHEAP_LOGIN + f"[probe]\ncertificate_seconds = {CERTIFICATE_SECONDS}\n[limits]\n"
+    config = login + f"[probe]\ncertificate_seconds = {CERTIFICATE_SECONDS}\n[limits]\n"
     config += "\n".join([*lines, "session_websockets = 8192", ""])
     flags = ("--allow-open-upstream",)
     with running_gateway(folder, f"127.0.0.1:{origin}", flags=flags, config=config) as gateway:
@@ -270,6 +278,77 @@ async def reloads(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     return {**_of_requests(requests), "reloads that failed": failed, "reloads": sizes.reloads, **watch.seen()}
 
 
+async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
+    """A flood of wrong logins from many addresses, while people work and one of them logs in again."""
+    cookie, device = await asyncio.to_thread(_log_in, gateway)
+    (keeper,) = gateway.processes("keeper")
+    calm, watch = Requests(gateway, cookie, per_second=sizes.per_second), Watch(gateway)
+    async with calm.running():
+        await asyncio.sleep(sizes.idle_seconds)
+    before = resident_bytes(keeper)
+    requests, hashing, most, owner = Requests(gateway, cookie, per_second=sizes.per_second), 0, before, math.inf
+    words = ("-m", "soak.flood", str(gateway.port), gateway.host, str(sizes.logins))
+    async with requests.running(), watch.looking(sizes.idle_seconds):
+        flooding = await asyncio.create_subprocess_exec(
+            sys.executable, *words, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+        )
+        telling = asyncio.get_running_loop().create_task(flooding.communicate())
+        while not telling.done():
+            hashing, most = max(hashing, nice_threads(keeper)), max(most, resident_bytes(keeper))
+            if hashing and owner == math.inf:  # passwords are being checked: now one comes who belongs here
+                begun = time.monotonic()
+                await asyncio.to_thread(_log_in, gateway, device)
+                owner = time.monotonic() - begun
+            await asyncio.wait([telling], timeout=0.05)
+    said = json.loads(telling.result()[0])
+    idle, busy = p99(calm.taken), p99(requests.taken)
+    return {
+        **_of_requests(requests),
+        "p99 before the flood, ms": idle * 1000,
+        "p99 in the flood, times that (10 ms at least)": busy / max(idle, 0.01),
+        "passwords checked at once": hashing,
+        "memory of the keeper grown, MiB": (most - before) / (1 << 20),
+        "login of a known browser meanwhile, s": owner,
+        "answers that are no refusal": sum(n for status, n in said.items() if status not in {"0", "401", "429", "503"}),
+        **{f"logins answered with {status}": n for status, n in sorted(said.items())},
+    }
+
+
+def _log_in(gateway: Gateway, cookie: str = "") -> tuple[str, str]:
+    """Log in as a browser that has `cookie`; return the cookies of the session and of the device."""
+    context = gateway.certificate.client_context()
+    connection = http.client.HTTPSConnection("localhost", gateway.port, timeout=30, context=context)
+    body = json.dumps({"username": USER, "password": gateway.password})
+    headers = {"Content-Type": "application/json", "Origin": gateway.base_url} | ({"Cookie": cookie} if cookie else {})
+    try:
+        connection.request("POST", "/_nbgate/api/login", body=body, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"login was answered with {answer.status}")
+        given = [value.partition(";")[0] for name, value in answer.getheaders() if name.lower() == "set-cookie"]
+    finally:
+        connection.close()
+    session, device = given
+    return session, device
+
+
+def nice_threads(pid: int) -> int:
+    """Return how many threads of a process run at the lowest priority: those that check passwords."""
+    count = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+            fields = (task / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            count += int(fields[16]) == LOWEST
+    return count
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory of a process that is in use."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) << 10
+
+
 def count_lost(websockets: list[Websocket]) -> dict[int, int]:
     """Return how many were closed, by their close codes."""
     codes = [it.closed for it in websockets if it.closed]
@@ -303,4 +382,5 @@ SCENARIOS: dict[str, Scenario] = {
     "slow": slow,
     "certificate": certificate,
     "reloads": reloads,
+    "logins": logins,
 }

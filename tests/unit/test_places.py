@@ -29,8 +29,8 @@ def find(places, path):
         ("/lab1/api/kernels", LAB, None, {"has_data", "untouched"}),
         ("/lab1/lab/tree/x.ipynb", LAB, None, set()),
         ("/lab1/files/a.html", LAB, None, {"has_data", "untouched"}),
-        ("/lab1/api/kernels/0/channels", LAB, None, {"has_data", "untouched", "channel"}),
-        ("/lab1/terminals/websocket/1", LAB, None, {"has_data", "channel"}),
+        ("/lab1/terminals/websocket/1", LAB, None, {"has_data"}),
+        ("/lab1/terminals/new", LAB, None, {"has_data", "has_effect"}),
         ("/lab1", LAB, None, {"lacks_slash"}),
         ("/lab1/login", LAB, Page.MOUNT_LOGIN, set()),
         ("/lab1/logout", LAB, Page.MOUNT_LOGOUT, {"is_own"}),
@@ -42,7 +42,7 @@ def find(places, path):
 )
 def test_a_place_is_what_its_path_says(places, path, route, page, facts):
     place = find(places, path)
-    all_facts = ("is_own", "has_data", "untouched", "channel", "lacks_slash")
+    all_facts = ("is_own", "has_data", "untouched", "has_effect", "lacks_slash")
     assert (route, page, facts) == (place.route, place.page, {name for name in all_facts if getattr(place, name)})
 
 

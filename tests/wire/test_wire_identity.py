@@ -1,8 +1,11 @@
 """Who asks, and under which of our names: Host and SNI (T20, D28), trusted hops (T27), HTTPS for good (T42).
 
+And what who asks may do: tokens, roles, allow lists, second factors, the way in past a penalty, and a session's end.
+
 One worker with the test in the keeper's place; each test shows what the STUB saw and what the audit will say.
 """
 
+import json
 import socket
 import struct
 from contextlib import contextmanager, suppress
@@ -12,10 +15,14 @@ from msgspec import UNSET
 
 from nbgate.audit.events import HttpReject, HttpRequest, WebsocketOpen
 from nbgate.config.schema import Limits
+from nbgate.crypto.devices import new_device_cookie, new_device_id
+from nbgate.link.messages import SessionKeyUsed, SessionsRevoked
 from nbgate.model.exposure import Exposure
+from nbgate.model.penalty import Penalty
 from nbgate.model.route import Route, RouteKind, Upstream, UpstreamState
+from nbgate.model.session import Role, Scope
 from nbgate.reasons import Reason
-from nbgate.testing.edge_rig import HOST, edge_rig
+from nbgate.testing.edge_rig import HOST, TOKEN, edge_rig
 from nbgate.testing.raw_client import RawClient
 from nbgate.testing.stub_upstream import StubUpstream, answer
 from nbgate.testing.wait import wait_until
@@ -349,3 +356,366 @@ def test_who_is_no_trusted_hop_says_nothing_of_its_client(rig):
 def test_where_no_proxy_protocol_is_spoken_such_a_header_is_no_request(rig):
     assert answer_to(rig, V2_STRANGER + CLIENT_HELLO).startswith(b"HTTP/1.1 400 ")
     assert ["not-tls"] == [event.reason for event in rig.wait_for(HttpReject)]
+
+
+# what who asks may do
+
+NAVIGATION = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Site: none\r\n"
+SCRIPT = "Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"
+SOCKET = UPGRADE.partition("\r\n")[2]  # as programs send it: without Origin
+ORIGIN = f"Origin: https://{HOST}\r\n"
+DEVICE = new_device_cookie(bytes(32), "ada", new_device_id(bytes(16)), 2_000_000_000, 1)
+CHANNELS = "/api/kernels/0a/channels"
+KERNEL = "/api/kernels/0a"
+
+
+class World:
+    """A worker with two notebook servers, one of them bob's alone, and own pages that say yes."""
+
+    def __init__(self, rig, stub, pages):
+        self.rig, self.stub, self.pages = rig, stub, pages
+
+    def ask(self, path, headers="", *, method="GET"):
+        """Send one request; return status and reason, the reason of a page or an answer without a body as ""."""
+        with client_of(self.rig, HOST) as client:
+            length = "" if method in {"GET", "HEAD"} else "Content-Length: 0\r\n"
+            client.send(f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}{length}\r\n".encode())
+            if "Upgrade: websocket" in headers:
+                client.read_until(b"\r\n\r\n")
+                return int(client.received[9:12]), ""
+            got = client.read_answer(to_head=method == "HEAD")
+        is_ours = got.body and got.values("content-type") == ["application/json"]
+        return got.status, json.loads(got.body)["reason"] if is_ours else "".join(got.values("location"))
+
+    @property
+    def seen(self):
+        """Return what came to the notebook servers, and to the own pages."""
+        return len(self.stub.requests), len(self.pages.requests)
+
+
+@pytest.fixture
+def world(rig, stub, tmp_path):
+    path = str(tmp_path / "pages.sock")
+    with StubUpstream(path=path, default_answer=answer(b"page")).in_thread() as pages:
+        own = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path=path), kind=RouteKind.OWN)
+        bobs = Route(
+            name="bobs", prefix="/bobs/", upstream=Upstream(host="127.0.0.1", port=stub.port), allowed=("bob",)
+        )
+        states = (rig.state, UpstreamState(route="bobs", condition=rig.state.condition, token=TOKEN, generation=1))
+        rig.routes = (own, rig.routes[1], bobs)
+        load(rig, routes=rig.routes, upstreams=states, contact="the owners: ada")
+        yield World(rig, stub, pages)
+
+
+def cookie_line(rig, *args, **options):
+    return f"Cookie: {rig.login(*args, **options)}\r\n"
+
+
+FORWARDED, OWN_PAGE, REFUSED = (1, 0), (0, 1), (0, 0)
+TOKEN_ROWS = [
+    # scope, method, path, further headers, (status, reason), what was forwarded
+    (Scope.ALL, "GET", "/api/kernels", "", (200, ""), FORWARDED),
+    (Scope.ALL, "GET", "/lab", NAVIGATION, (200, ""), FORWARDED),
+    (Scope.ALL, "POST", "/api/kernels", "", (200, ""), FORWARDED),
+    (Scope.ALL, "DELETE", KERNEL, "", (200, ""), FORWARDED),
+    (Scope.ALL, "GET", CHANNELS, SOCKET, (101, ""), FORWARDED),
+    (Scope.ALL, "POST", "/api/kernels", ORIGIN, (200, ""), FORWARDED),
+    (Scope.ALL, "POST", "/api/kernels", "Sec-Fetch-Mode: cors\r\n", (200, ""), FORWARDED),
+    (Scope.ALL, "POST", "/api/kernels", "Origin: https://evil.example\r\n", (403, "cross-origin"), REFUSED),
+    (Scope.ALL, "POST", "/api/kernels", "Origin: null\r\n", (403, "origin-null"), REFUSED),
+    (Scope.ALL, "POST", "/api/kernels", "Sec-Fetch-Site: cross-site\r\n", (403, "cross-site"), REFUSED),
+    (Scope.ALL, "GET", CHANNELS, SOCKET + "Origin: https://evil.example\r\n", (403, ""), REFUSED),
+    (Scope.ALL, "GET", "/bobs/api", "", (403, "not-allowed"), REFUSED),
+    (Scope.READ, "GET", "/api/contents", "", (200, ""), FORWARDED),
+    (Scope.READ, "HEAD", "/files/x", "", (200, ""), FORWARDED),
+    (Scope.READ, "POST", "/api/kernels", "", (403, "token-scope"), REFUSED),
+    (Scope.READ, "GET", CHANNELS, SOCKET, (403, ""), REFUSED),
+    (Scope.READ, "GET", "/terminals/new", "", (403, "token-scope"), REFUSED),
+    (Scope.EXECUTE, "POST", "/api/kernels", "", (200, ""), FORWARDED),
+    (Scope.EXECUTE, "GET", CHANNELS, SOCKET, (101, ""), FORWARDED),
+    (Scope.ROUTES_ADMIN, "GET", "/api/kernels", "", (403, "token-scope"), REFUSED),
+    (Scope.ALL, "GET", "/_nbgate/api/session", "", (200, ""), OWN_PAGE),
+    (Scope.ALL, "GET", "/_nbgate/account", NAVIGATION, (403, "token-scope"), REFUSED),
+    (Scope.ALL, "POST", "/_nbgate/account/tokens", ORIGIN, (403, "token-scope"), REFUSED),
+    (Scope.ALL, "GET", "/_nbgate/admin", "", (403, "token-scope"), REFUSED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scope", "method", "path", "headers", "expected", "seen"), TOKEN_ROWS)
+def test_what_a_token_opens(world, scope, method, path, headers, expected, seen):
+    token = world.rig.token(scope=scope)
+    assert expected == world.ask(path, f"Authorization: token {token}\r\n{headers}", method=method)
+    assert seen == world.seen
+    assert not any(token.encode() in request.head for request in (*world.stub.requests, *world.pages.requests))
+    assert all([f"token {TOKEN}"] == request.values("authorization") for request in world.stub.requests)
+
+
+@pytest.mark.parametrize("scheme", ["Token", "Bearer", "bearer"])
+def test_a_token_is_shown_in_either_way(world, scheme):
+    assert (200, "") == world.ask("/api/x", f"Authorization: {scheme} {world.rig.token()}\r\n")
+
+
+@pytest.mark.parametrize(("routes", "status"), [((), 200), (("/",), 200), (("/bobs/", "/"), 200), (("/bobs/",), 403)])
+def test_a_token_for_some_routes_opens_no_other(world, routes, status):
+    token = world.rig.token(scope=Scope.EXECUTE, routes=routes)
+    assert status == world.ask("/api/kernels", f"Authorization: token {token}\r\n")[0]
+
+
+UNKNOWN = "nbgp_" + "A" * 43
+NO_TOKENS = [
+    # what stands in Authorization, the reason of the 401
+    (f"token {UNKNOWN}", "token-invalid"),
+    (f"Bearer {UNKNOWN}", "token-invalid"),
+    (f"Bearer {UNKNOWN}x", "token-invalid"),
+    ("token nbgp_", "token-invalid"),
+    ("token 5ecret", "login-required"),
+    ("Basic bmJncF86eA==", "login-required"),
+    (f"Basic {UNKNOWN}", "login-required"),
+    (f"Negotiate {UNKNOWN}", "login-required"),
+]
+
+
+@pytest.mark.parametrize(("shown", "reason"), NO_TOKENS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_no_token_opens_nothing(world, shown, reason, method):
+    assert (401, reason) == world.ask("/api/kernels", f"Authorization: {shown}\r\n", method=method)
+    if reason == "token-invalid":
+        assert (401, reason) == world.ask("/lab", f"Authorization: {shown}\r\n{NAVIGATION}")  # no redirect
+        assert (401, reason) == world.ask(KERNEL, f"Authorization: {shown}\r\n{SCRIPT}")
+    assert 401 == world.ask(CHANNELS, f"Authorization: {shown}\r\n{SOCKET}")[0]
+    assert REFUSED == world.seen
+
+
+def test_somebody_elses_authorization_takes_nothing_from_a_cookie(world):
+    assert (200, "") == world.ask("/api/kernels", cookie_line(world.rig) + "Authorization: Basic bmJncF86eA==\r\n")
+    assert [f"token {TOKEN}"] == world.stub.requests[0].values("authorization")
+
+
+def test_a_token_that_is_over_is_no_token(world):
+    rig = world.rig
+    gone, old = rig.token(), rig.token(absolute_seconds=60.0)
+    ended = next(iter(rig.sessions))
+    assert [200, 200] == [world.ask("/api/x", f"Authorization: token {token}\r\n")[0] for token in (gone, old)]
+    del rig.sessions[ended]
+    rig.send(SessionsRevoked(ack=1, ids=(ended,), generation=1 << 62, reason="session-revoked"))
+    rig.clock.advance(61)
+    for token in (gone, old):
+        assert (401, "token-invalid") == world.ask("/api/x", f"Authorization: token {token}\r\n")
+    assert (2, 0) == world.seen
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("path", "headers"), [("/api/kernels", SCRIPT), ("/lab", NAVIGATION), (CHANNELS, UPGRADE), (KERNEL, SCRIPT)]
+)
+def test_a_token_beside_a_cookie_of_ours_is_refused(world, path, headers, known):
+    token = world.rig.token() if known else UNKNOWN
+    both = f"Authorization: Bearer {token}\r\n{cookie_line(world.rig)}{headers}"
+    status, reason = world.ask(path, both)
+    assert (401, "" if path == CHANNELS else "token-with-cookie") == (status, reason)
+    assert 401 == world.ask(f"{CHANNELS}?token={token}", cookie_line(world.rig) + UPGRADE)[0]
+    assert REFUSED == world.seen
+    assert {"token-with-cookie"} == {event.reason for event in world.rig.wait_for(HttpRequest, 2)}
+
+
+@pytest.mark.parametrize("spelled", ["token={}", "session_id=1&token={}&x", "%74oken={}", "token={}&token={}"])
+def test_a_token_in_the_address_of_a_handshake_goes_nowhere_else(world, spelled):
+    """What @jupyterlab/services does in Node, and VS Code."""
+    token = world.rig.token()
+    query = spelled.format(token, token)
+    assert 101 == world.ask(f"{CHANNELS}?{query}", SOCKET)[0]
+    (seen,) = world.stub.requests
+    assert (False, False) == (b"nbgp_" in seen.head, b"oken=" in seen.head)
+    (event,) = world.rig.wait_for(WebsocketOpen)
+    assert ("ada", CHANNELS) == (event.user, event.path)
+    assert not any("nbgp_" in repr(told) for told in world.rig.events)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/api/kernels?token={}", "", 401),
+        ("/api/kernels?token={}", SCRIPT, 401),
+        ("/lab?token={}", NAVIGATION, 303),
+        (f"{CHANNELS}?access_token={{}}", SOCKET, 401),
+        (f"{CHANNELS}?token=5ecret", SOCKET, 401),
+        (f"{CHANNELS}?token={UNKNOWN}&token={{}}", SOCKET, 401),
+    ],
+)
+def test_a_token_in_any_other_address_counts_nothing(world, path, headers, status):
+    assert status == world.ask(path.format(world.rig.token()), headers)[0]
+    assert REFUSED == world.seen
+
+
+def test_the_end_of_a_token_ends_its_websockets(world):
+    token = world.rig.token()
+    with client_of(world.rig, HOST) as client:
+        client.send(f"GET {CHANNELS}?token={token} HTTP/1.1\r\nHost: {HOST}\r\n{SOCKET}\r\n".encode())
+        client.read_until(b"\r\n\r\n")
+        world.rig.send(
+            SessionsRevoked(ack=1, ids=tuple(world.rig.sessions), generation=1 << 62, reason="session-revoked")
+        )
+        client.read_until(b"\x88")
+        client.read_until(b"session-revoked")
+    assert struct.pack("!H", 4401) in client.received
+
+
+# a session's end
+
+
+@pytest.mark.parametrize("cookie", ["", "ended", "twice"])
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", KERNEL, SCRIPT, 424),
+        ("GET", f"{KERNEL}?1700000000", "", 424),
+        ("HEAD", KERNEL, SCRIPT, 401),
+        ("DELETE", KERNEL, SCRIPT, 401),
+        ("GET", "/api/kernels", SCRIPT, 401),
+        ("GET", f"{KERNEL}/", SCRIPT, 401),
+        ("GET", "/api/sessions", SCRIPT, 401),
+        ("GET", KERNEL, NAVIGATION, 303),
+        ("GET", CHANNELS, UPGRADE, 401),
+        ("GET", "/_nbgate/api/session", SCRIPT, 401),
+    ],
+)
+def test_a_page_that_lost_its_kernel_is_told_to_ask_again(world, cookie, method, path, headers, status):
+    """JupyterLab takes a 401 for the kernel's death, and asks again for ever after a 424."""
+    gone = world.rig.login()
+    world.rig.send(SessionsRevoked(ack=1, ids=tuple(world.rig.sessions), generation=1 << 62, reason="logged-out"))
+    world.rig.sessions.clear()
+    line = {"": "", "ended": f"Cookie: {gone}\r\n", "twice": f"Cookie: {gone}; {gone}\r\n"}[cookie]
+    got, told = world.ask(path, headers + line, method=method)
+    assert status == got
+    if status in {401, 424} and method == "GET" and path != CHANNELS:
+        assert {"": "login-required", "ended": "session-ended", "twice": "duplicate-cookie"}[cookie] == told
+    assert REFUSED == world.seen
+
+
+# roles, allow lists, second factors
+
+ROLE_ROWS = [
+    (Role.OWNER, "POST", "/api/kernels", ORIGIN, (200, ""), FORWARDED),
+    (Role.EDITOR, "POST", "/api/kernels", ORIGIN, (200, ""), FORWARDED),
+    (Role.EDITOR, "GET", CHANNELS, UPGRADE, (101, ""), FORWARDED),
+    (Role.VIEWER, "GET", "/api/contents", SCRIPT, (200, ""), FORWARDED),
+    (Role.VIEWER, "POST", "/api/kernels", ORIGIN, (403, "role"), REFUSED),
+    (Role.VIEWER, "PUT", "/api/contents/x", ORIGIN, (403, "role"), REFUSED),
+    (Role.VIEWER, "GET", CHANNELS, UPGRADE, (403, ""), REFUSED),
+    (Role.VIEWER, "GET", "/terminals/new", SCRIPT, (403, "role"), REFUSED),
+    (Role.AUDITOR, "GET", "/api/contents", SCRIPT, (403, "role"), REFUSED),
+    (Role.AUDITOR, "GET", "/lab", NAVIGATION, (403, ""), REFUSED),
+    (Role.AUDITOR, "GET", "/_nbgate/account", NAVIGATION, (200, ""), OWN_PAGE),
+    (Role.OWNER, "GET", "/bobs/api", SCRIPT, (403, "not-allowed"), REFUSED),
+    (Role.OWNER, "GET", "/bobs/lab", NAVIGATION, (403, ""), REFUSED),
+    (Role.OWNER, "GET", "/bobs/api/kernels/0a/channels", UPGRADE, (403, ""), REFUSED),
+]
+
+
+@pytest.mark.parametrize(("role", "method", "path", "headers", "expected", "seen"), ROLE_ROWS)
+def test_what_a_role_opens(world, role, method, path, headers, expected, seen):
+    assert expected == world.ask(path, cookie_line(world.rig, role=role) + headers, method=method)
+    assert seen == world.seen
+
+
+def test_who_is_refused_is_told_whom_to_ask(world):
+    line = cookie_line(world.rig)
+    with client_of(world.rig, HOST) as client:
+        page = ask(client, get("/bobs/lab", extra=line + NAVIGATION))
+        told = ask(client, get("/bobs/api", extra=line + SCRIPT))
+    assert (403, True) == (page.status, b"Ask the owners: ada." in page.body)
+    assert json.loads(told.body)["message"].endswith("Ask the owners: ada.")
+
+
+def test_who_is_on_the_list_gets_in(world):
+    assert (200, "") == world.ask("/bobs/lab", cookie_line(world.rig, "bob") + NAVIGATION)
+
+
+@pytest.mark.parametrize(
+    ("factors", "path", "headers", "expected"),
+    [
+        (("password",), "/lab", NAVIGATION, (303, "/_nbgate/account/totp")),
+        (("login-link",), "/lab", NAVIGATION, (303, "/_nbgate/account/totp")),
+        (("password",), "/api/kernels", SCRIPT, (403, "second-factor-required")),
+        (("password",), CHANNELS, UPGRADE, (403, "")),
+        (("password",), "/_nbgate/account/totp", NAVIGATION, (200, "")),
+        (("password",), "/_nbgate/api/session", SCRIPT, (200, "")),
+        (("password", "totp"), "/lab", NAVIGATION, (200, "")),
+        (("password", "recovery"), CHANNELS, UPGRADE, (101, "")),
+    ],
+)
+def test_where_a_second_factor_is_needed_nothing_else_goes_before_it(world, factors, path, headers, expected):
+    load(world.rig, routes=world.rig.routes, second_factor_roles=("owner", "editor"))
+    assert expected == world.ask(path, cookie_line(world.rig, factors=factors) + headers)
+    assert (200, "") == world.ask("/lab", cookie_line(world.rig, role=Role.VIEWER) + NAVIGATION)
+
+
+# rotation
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "expected"),
+    [
+        ("GET", "/lab?x=1", NAVIGATION, (303, "/_nbgate/refresh?next=/lab%3Fx%3D1")),
+        ("GET", "/", NAVIGATION, (303, "/_nbgate/refresh")),
+        ("GET", "/lab", NAVIGATION.replace("document", "iframe"), (200, "")),
+        ("GET", "/api/kernels", SCRIPT, (200, "")),
+        ("POST", "/api/kernels", ORIGIN, (200, "")),
+        ("GET", CHANNELS, UPGRADE, (101, "")),
+        ("GET", "/_nbgate/refresh?next=/lab", NAVIGATION, (200, "")),
+    ],
+)
+def test_only_a_person_who_goes_to_a_page_is_sent_for_another_secret(world, method, path, headers, expected):
+    line = cookie_line(world.rig, rotate_unix=world.rig.clock.unix())
+    assert expected == world.ask(path, line + headers, method=method)
+
+
+def test_two_secrets_are_good_for_a_while_and_the_use_of_the_new_one_is_told_once(world):
+    rig = world.rig
+    before = cookie_line(rig, rotate_unix=rig.clock.unix())
+    (session,) = rig.sessions.values()
+    assert 200 == world.ask("/_nbgate/refresh", before + NAVIGATION)[0]
+    assert [session.keys[0].hex()] == world.pages.requests[-1].values("x-nbgate-session-key")
+    after = f"Cookie: {rig.rotate(session)}\r\n"
+    assert (200, "") == world.ask("/lab", before + NAVIGATION)
+    assert [] == rig.of(SessionKeyUsed)
+    for line in (after, after, before):
+        assert (200, "") == world.ask("/lab", line + NAVIGATION)
+    (told,) = rig.wait_for(SessionKeyUsed)
+    (changed,) = rig.sessions.values()
+    assert (session.id, changed.keys[0]) == (told.id, told.key)
+    assert {session.label} == {event.session for event in rig.wait_for(HttpRequest, 5)}
+
+
+# the way in past a penalty
+
+
+@pytest.mark.parametrize(
+    ("cookie", "open_paths"),
+    [
+        ("", {"/_nbgate/link/x", "/_nbgate/static/style.css"}),
+        ("__Host-Http-nbgate_dev=v1.made-up", {"/_nbgate/link/x", "/_nbgate/static/style.css"}),
+        (
+            f"__Host-Http-nbgate_dev={DEVICE}",
+            {"/_nbgate/link/x", "/_nbgate/login", "/_nbgate/api/login", "/_nbgate/static/style.css"},
+        ),
+    ],
+)
+def test_a_penalty_leaves_a_way_in_for_who_has_been_here_before(world, cookie, open_paths):
+    until = world.rig.clock.monotonic() + 60.0
+    load(world.rig, routes=world.rig.routes, penalties=(Penalty("127.0.0.1/32", until),))
+    paths = (
+        "/_nbgate/link/x",
+        "/_nbgate/login",
+        "/_nbgate/api/login",
+        "/_nbgate/static/style.css",
+        "/_nbgate/ready",
+        "/lab",
+    )
+    line = f"Cookie: {cookie}\r\n" if cookie else ""
+    assert {path: 200 if path in open_paths else 429 for path in paths} == {
+        path: world.ask(path, line + ORIGIN, method="POST" if "api" in path else "GET")[0] for path in paths
+    }
+    told = [request.values("x-nbgate-device") for request in world.pages.requests]
+    assert [[DEVICE] if DEVICE in cookie else []] * len(open_paths) == told
+    assert [] == world.stub.requests

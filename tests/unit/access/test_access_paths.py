@@ -9,6 +9,7 @@ from nbgate.access.paths import (
     classify,
     is_own_document,
     judge_login,
+    may_pass_penalty,
     open_page,
 )
 from nbgate.http.head import Fields, WebsocketOffer
@@ -104,6 +105,12 @@ def test_the_open_paths_are_these(path: bytes, page: Page) -> None:
         b"/user/ada/_nbgate/health",
         b"/_nbgate",
         b"/_nbgate/",
+        b"/_nbgate/account",
+        b"/_nbgate/account/totp",
+        b"/_nbgate/admin",
+        b"/_nbgate/api/session",
+        b"/_nbgate/refresh",
+        b"/_nbgate/signed-in",
         b"/_nbgate/logout",
         b"/_nbgate/api/logout",
         b"/_nbgate/api",
@@ -185,12 +192,20 @@ def test_a_login_is_asked_for_in_the_way_the_sender_understands(
         ("_nbgate/logout", True),
         ("_nbgate/servers", True),
         ("_nbgate/diagnose", True),
+        ("_nbgate/account", True),
+        ("_nbgate/account/totp", True),
+        ("_nbgate/admin", True),
+        ("_nbgate/admin/x", True),
+        ("_nbgate/refresh", True),
+        ("_nbgate/signed-in", True),
         ("_nbgate/setup/token", True),
         ("_nbgate/link/token", True),
         ("_nbgate/setup", False),
         ("_nbgate/diagnose/seen", False),
         ("_nbgate/diagnose/socket", False),
         ("_nbgate/api/login", False),
+        ("_nbgate/api/session", False),
+        ("_nbgate/account/totp/x", False),
         ("_nbgate/static/style.css", False),
         ("_nbgate/ready", False),
         ("_nbgate/", False),
@@ -200,3 +215,27 @@ def test_a_login_is_asked_for_in_the_way_the_sender_understands(
 )
 def test_our_own_documents_are_what_a_person_opens(path: str, expected: bool) -> None:
     assert expected == is_own_document(tuple(path.split("/")))
+
+
+@pytest.mark.parametrize(
+    ("path", "by_anybody", "by_a_known_device"),
+    [
+        ("_nbgate/link/token", True, True),
+        ("_nbgate/login", False, True),
+        ("_nbgate/api/login", False, True),
+        ("_nbgate/static/style.css", True, True),
+        ("_nbgate/setup/token", False, False),
+        ("_nbgate/link", False, False),
+        ("_nbgate/link/a/b", False, False),
+        ("_nbgate/login/x", False, False),
+        ("_nbgate/ready", False, False),
+        ("_nbgate/account", False, False),
+        ("lab", False, False),
+        ("login", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_penalty_leaves_a_way_in_for_who_belongs_here(path: str, by_anybody: bool, by_a_known_device: bool) -> None:
+    segments = tuple(path.split("/"))
+    assert by_anybody == may_pass_penalty(segments, is_known_device=False)
+    assert by_a_known_device == may_pass_penalty(segments, is_known_device=True)

@@ -1,6 +1,7 @@
-"""So many hashes at once, so many waiting, for so long; first come, first served."""
+"""So many hashes at once, so many waiting, for so long; first come, first served, in each of two lanes."""
 
 import asyncio
+import os
 import threading
 
 import pytest
@@ -135,3 +136,104 @@ async def test_a_cancelled_waiter_leaves_its_place_to_others(gate):
     assert [1, 3] == [await first, await third]
     assert [1, 3] == gate.order
     queue.close()
+
+
+async def begun(*tasks):
+    """Let the tasks get as far as they come by themselves."""
+    for _ in range(3):
+        await asyncio.wait(tasks, timeout=0)
+
+
+async def test_the_first_lane_goes_before_all_who_wait(gate):
+    queue = HashQueue(at_once=1, waiting=3, wait_seconds=20.0)
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in (1, 2, 3)]
+    await gate.someone_inside()
+    tasks += [asyncio.ensure_future(queue.run_first(gate, number)) for number in (4, 5)]
+    await begun(*tasks)
+    gate.open()
+    assert [1, 2, 3, 4, 5] == await asyncio.gather(*tasks)
+    assert [1, 4, 5, 2, 3] == gate.order
+    queue.close()
+
+
+async def test_each_lane_has_places_of_its_own(gate):
+    queue = HashQueue(at_once=1, waiting=1, wait_seconds=20.0)
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in (1, 2)]
+    await gate.someone_inside()
+    with pytest.raises(LoginBusy):
+        await queue.run(gate, 3)
+    tasks.append(asyncio.ensure_future(queue.run_first(gate, 4)))
+    await begun(*tasks)
+    with pytest.raises(LoginBusy):
+        await queue.run_first(gate, 5)
+    gate.open()
+    assert [1, 2, 4] == await asyncio.gather(*tasks)
+    assert [1, 4, 2] == gate.order
+    queue.close()
+
+
+async def test_a_turn_that_came_to_somebody_who_had_just_gone_goes_to_the_next(gate):
+    queue = HashQueue(at_once=1, waiting=3, wait_seconds=20.0)
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in (1, 2, 3)]
+    await gate.someone_inside()
+    await begun(*tasks)
+    queue._give_turn()  # to the second, which is cancelled before it can take it
+    tasks[1].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[1]
+    gate.open()
+    assert [1, 3] == [await tasks[0], await tasks[2]]
+    assert [1, 3] == gate.order
+    queue.close()
+
+
+async def test_two_waiters_that_go_at_once_take_nobodys_turn(gate):
+    """Their futures are cancelled, and still stand in the lane when a turn is given."""
+    queue = HashQueue(at_once=1, waiting=3, wait_seconds=20.0)
+    tasks = [asyncio.ensure_future(queue.run(gate, number)) for number in (1, 2, 3)]
+    await gate.someone_inside()
+    await begun(*tasks)
+    tasks[1].cancel()
+    queue._give_turn()
+    await begun(*tasks)
+    gate.open()
+    assert [1, 3] == [await tasks[0], await tasks[2]]
+    assert 2 == queue._free  # the one that was given here, and the one that came back
+    queue.close()
+
+
+async def test_turns_come_back_however_they_were_used(queue, gate):
+    gate.open()
+    for number in range(20):
+        lane = queue.run if number % 2 else queue.run_first
+        await lane(gate, number)
+    with pytest.raises(ValueError, match="invalid literal"):
+        await queue.run_first(int, "x")
+    assert (2, 0, 0) == (queue._free, len(queue._first), len(queue._second))
+
+
+async def test_a_queue_that_was_closed_says_so(queue):
+    queue.close()
+    for lane in (queue.run, queue.run_first):
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await lane(int, "7")
+    assert 2 == queue._free
+
+
+async def test_hashes_run_after_everything_else_of_the_machine(queue):
+    """On threads of their own: the rest of the process keeps its priority."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def priority():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert [19, 19] == [await queue.run(priority), await queue.run_first(priority)]
+    assert before == os.getpriority(os.PRIO_PROCESS, os.getpid()) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_where_priorities_may_not_be_set_hashes_run_all_the_same(queue, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    assert 7 == await queue.run(int, "7")

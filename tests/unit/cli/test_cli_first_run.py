@@ -5,16 +5,17 @@ import os
 import signal
 import sys
 
+import pyotp
 import pytest
 
-from nbgate.cli import first_run
+from nbgate.cli import dialogue, enrolment, first_run
 from nbgate.cli.first_run import ask_for_first_user
 from nbgate.config.document import Source
 from nbgate.config_file import load_config
 from nbgate.errors import ExitCode, StartError
 
 GOOD = "a parrot on the third shelf"
-WEAK = "passwordpassword12"
+WEAK = "monkeydragon12"
 
 
 @pytest.fixture
@@ -66,6 +67,48 @@ def test_the_dialogue_goes_on_until_there_is_an_account(run, loaded, answer, cap
     assert "" == found.out
     assert [] == [password for password in (GOOD, WEAK) if password in found.err]
     assert [made] == [line.split()[0] for line in run("user", "list")[1].splitlines()[1:]]
+
+
+def test_a_second_factor_is_set_up_for_who_wants_one(run, loaded, answer, capsys, monkeypatch):
+    answer(["", "y", "000000"], [GOOD, GOOD])
+    shown, asked = [], []
+
+    def read(prompt):
+        """Answer as a person, and the second time as the app."""
+        asked.append(prompt)
+        return pyotp.TOTP(shown[0]).now() if len(asked) == 2 else dialogue.read_line(prompt)
+
+    def show(secret, uri):
+        shown.append(secret)
+        show_secret(secret, uri)
+
+    show_secret = enrolment.show_secret
+    monkeypatch.setattr(enrolment, "read_line", read)
+    monkeypatch.setattr(enrolment, "show_secret", show)
+    first_run.first_user(loaded)
+    found = capsys.readouterr()
+
+    assert 10 == len(found.out.split())
+    assert found.err.index("this code is not right") < found.err.index("a code is asked for beside the password")
+    assert ["password", "+", "totp"] == run("user", "list")[1].splitlines()[1].split()[3:6]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["", "n"], []),
+        (["", ""], []),
+        (["", "y"], ["no code was typed: nothing was changed", "nbgate totp enroll ada adds a code later"]),
+        (["", "y", "1", "2", "3"], ["3 codes were wrong: nothing was changed", "nbgate totp enroll ada"]),
+    ],
+)
+def test_who_wants_none_or_gives_up_goes_on_without(run, loaded, answer, capsys, lines, said):
+    answer(lines, [GOOD, GOOD])
+    first_run.first_user(loaded)
+
+    err = capsys.readouterr().err
+    assert [] == [text for text in said if text not in err]
+    assert "totp" not in run("user", "list")[1]
 
 
 @pytest.mark.parametrize(("lines", "passwords"), [([], []), ([""], []), ([""], [GOOD]), ([""], [WEAK, WEAK])])

@@ -8,8 +8,8 @@ import pytest
     [
         (("user", "remove", "nobody"), 1, "there is no user nobody"),
         (("user", "remove", "no body"), 2, "this is no user name"),
-        (("status",), 1, "no gateway runs with the data folder"),
-        (("reload",), 1, "no gateway runs with the data folder"),
+        (("status",), 69, "no gateway runs with the data folder"),
+        (("reload",), 69, "no gateway runs with the data folder"),
         (("user", "list", "--config", "missing.toml"), 78, "the configuration missing.toml does not exist"),
     ],
 )

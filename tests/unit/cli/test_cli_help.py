@@ -60,12 +60,12 @@ def test_commands_and_flags_stand_in_groups(app):
     page = page_of(app, "")
     labels = {title: [entry.label for entry in entries] for title, entries in page.panels.items()}
 
-    assert ["Serving", "Accounts", "Configuration", "Shell", "Upstream", "Listening", "TLS", "Files", "Other"] == list(
-        labels
-    )
+    commands = ["Serving", "Accounts", "Sessions", "Configuration", "Shell"]
+    assert [*commands, "Upstream", "Listening", "TLS", "Access", "Files", "Other"] == list(labels)
     assert ["launch", "status", "reload"] == labels["Serving"]
     assert ["--cert FILE", "--key FILE", "--tls-profile intermediate|modern", "--hsts, --no-hsts"] == labels["TLS"]
     assert "--hosts NAME" in labels["Listening"]
+    assert ["--allow PREFIX=NAMES", "--require-second-factor ROLE", "--contact TEXT"] == labels["Access"]
     assert "--browser, --no-browser" in labels["Other"]
     assert "--log-level debug|info|warning|error" in labels["Other"]
     assert "--allow-open-upstream" in labels["Upstream"]

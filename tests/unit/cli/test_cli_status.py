@@ -11,7 +11,9 @@ STATUS = {
     "certificate_sha256": "AA:BB",
     "policy_version": 1,
     "users": 1,
+    "locked_down": False,
     "sessions": 2,
+    "tokens": 0,
     "penalties": 0,
     "processes": [
         {"role": "keeper", "pid": 10, "started": "t0", "restarts": 0},
@@ -66,3 +68,14 @@ def test_status_says_what_does_not_work(run, gateway):
     assert "ready        no\n" in out
     assert "penalties    3 netblocks refused\n" in out
     assert "audit        cannot be written since t9, next" in out
+
+
+def test_what_is_unusual_has_a_line_of_its_own(run, gateway):
+    gateway.answers += [(200, STATUS), (200, STATUS | {"locked_down": True, "tokens": 3, "penalties": 1})]
+    usual, unusual = (run("status")[1].splitlines() for _ in range(2))
+
+    assert [
+        "tokens       3",
+        "login        closed by nbgate lockdown",
+        "penalties    1 netblocks refused",
+    ] == [line for line in unusual if line not in usual]

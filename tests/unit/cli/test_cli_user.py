@@ -27,7 +27,11 @@ def test_accounts_without_a_gateway_are_changed_in_the_store(run, folder, typed)
     passwd = ("user", "passwd", "ada", "--password-stdin", "--config", "cheap.toml")
     assert (0, "", "nbgate: user ada: password set\n") == run(*passwd)
     _, out, _ = run("user", "list")
-    assert ["name", "state", "created", "ada", "active"] == out.split()[:5]
+    heads = ["name", "role", "state", "factors", "created"]
+    assert [*heads, "ada", "owner", "active", "password"] == out.split()[:9]
+    code, out, err = run("user", "role", "ada", "viewer")
+    assert (0, "", True) == (code, out, err.startswith("nbgate: user ada: "))
+    assert "viewer" in run("user", "list")[1]
     assert (0, "", "nbgate: user ada: removed\n") == run("user", "remove", "ada")
     audit = b"".join(path.read_bytes() for path in (folder / "audit").glob("*.jsonl"))
     assert f"uid:{os.geteuid()}".encode() in audit
@@ -46,6 +50,15 @@ def test_accounts_without_a_gateway_are_changed_in_the_store(run, folder, typed)
             ("POST", "/users", {"name": "ada", "password_hash": PASSWORD.decode().strip()}),
         ),
         (("passwd", "ada", "--password-stdin"), ("POST", "/users/ada/passwd", {"password": PASSWORD.decode().strip()})),
+        (
+            ("add", "ada", "--role", "viewer", "--password-stdin"),
+            ("POST", "/users", {"name": "ada", "password": PASSWORD.decode().strip(), "role": "viewer"}),
+        ),
+        (
+            ("add", "ada", "--role", "owner", "--hash-stdin"),
+            ("POST", "/users", {"name": "ada", "password_hash": PASSWORD.decode().strip(), "role": "owner"}),
+        ),
+        (("role", "ada", "auditor"), ("POST", "/users/ada/role", {"role": "auditor"})),
         (("disable", "a/b"), ("POST", "/users/a%2Fb/disable", None)),
         (("enable", "ada"), ("POST", "/users/ada/enable", None)),
         (("remove", "ada"), ("DELETE", "/users/ada", None)),
@@ -61,9 +74,11 @@ def test_a_running_gateway_is_asked(run, gateway, typed, words, asked):
 
 
 def test_accounts_of_a_running_gateway_are_listed(run, gateway):
-    gateway.answers.append((200, {"users": [{"name": "ada", "disabled": True, "created": "now"}]}))
+    ada = {"name": "ada", "disabled": True, "role": "viewer", "factors": ["password", "totp"], "created": "now"}
+    gateway.answers.append((200, {"users": [ada]}))
 
-    assert (0, "name  state     created\nada   disabled  now\n", "") == run("user", "list")
+    table = "name  role    state     factors          created\nada   viewer  disabled  password + totp  now\n"
+    assert (0, table, "") == run("user", "list")
 
 
 def test_a_gateway_that_has_just_started_is_asked_after_all(run, gateway, folder, monkeypatch):
@@ -75,7 +90,7 @@ def test_a_gateway_that_has_just_started_is_asked_after_all(run, gateway, folder
         (folder / "lock").chmod(0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        assert (0, "name  state  created\n", "") == run("user", "list")
+        assert (0, "name  role  state  factors  created\n", "") == run("user", "list")
 
 
 def test_a_folder_that_is_held_by_one_who_does_not_answer_is_try_again(run, folder):

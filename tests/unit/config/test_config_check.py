@@ -46,6 +46,15 @@ def test_every_option_is_known_by_its_dotted_key():
         ("ip", "x" * 99, f"'{'x' * 99}' is not an address", "write an IP address"),
         ("cert", 5, "5 is not a string", "pem file with the certificate chain"),
         ("limits", 4, "this is a table", "write [limits] and its options below it"),
+        ("allow", ["/ada=ada"], "'/ada' is not a prefix", "did you mean /ada/?"),
+        ("totp_window", [-1, 0, 3], "this list is not a list of integers from -2 to 1", "which totp codes are good"),
+        (
+            "require_second_factor",
+            ["root"],
+            "this list is not a list of all, owner, editor, viewer, auditor",
+            "roles whose users",
+        ),
+        ("contact", "x" * 201, f"'{'x' * 60}...' is not a string of at most 200 characters", "whom people ask"),
         ("upstrem", "x", "unknown option", "did you mean 'upstream'?"),
         ("upstream-token-file", "x", "unknown option", "did you mean 'upstream_token_file'?"),
         ("idle_seconds", 1, "unknown option", "did you mean 'sessions.idle_seconds'?"),
@@ -94,6 +103,7 @@ def test_what_was_probably_meant(word, expected):
         ({"hsts": False}, []),
         ({"hsts": True, "cert": "c"}, []),
         ({"hsts": True}, [("hsts", "browsers would let nobody pass the warning")]),
+        ({"totp_window": (-1,)}, [("totp_window", "the present code, 0, is not among those that are good")]),
         ({"proxy_protocol": True, "trusted_proxies": ("10.0.0.0/8",)}, []),
         ({"proxy_protocol": True}, [("proxy_protocol", "it is not said whose PROXY headers are to be believed")]),
         (

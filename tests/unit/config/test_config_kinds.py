@@ -34,6 +34,8 @@ TRUTH = Annotated[bool, Meta(description="Truth.")]
         (PORTS, "a list of integers from 1 to 65535"),
         (TEXT, "a string"),
         (TRUTH, "true or false"),
+        (Annotated[str, Meta(max_length=200)], "a string of at most 200 characters"),
+        (Annotated[tuple[Literal["all", "owner"], ...], Meta(description="Roles.")], "a list of all, owner"),
     ],
 )
 def test_a_kind_in_words(kind, expected):

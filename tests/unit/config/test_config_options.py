@@ -33,7 +33,7 @@ def test_no_two_options_share_a_variable():
     [
         ("port", "Port to listen on; 0 lets the system choose. Default: 8443."),
         ("key", "PEM file with the private key; empty: it stands in the file of cert."),
-        ("banner", "Add nbgate's script to notebook pages: it says when something blocks websockets."),
+        ("banner", "Add our script to notebook pages: it says when websockets are blocked or one is signed out."),
     ],
 )
 def test_what_the_help_page_says(key, expected):

@@ -46,7 +46,10 @@ def test_the_default_file_has_every_option_below_its_documentation():
         ("--port", ["port"]),
         ("NBGATE_PORT", ["port"]),
         ("NBGATE_LIMITS__HEADERS", ["limits.headers"]),
-        ("sessions", ["sessions.idle_seconds", "sessions.absolute_seconds"]),
+        (
+            "penalties",
+            [f"penalties.{name}" for name in ("threshold_seconds", "longest_seconds", "login_seconds", "netblocks")],
+        ),
         ("", []),
         ("xyzzy", []),
     ],

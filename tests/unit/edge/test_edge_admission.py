@@ -106,6 +106,24 @@ def test_a_full_worker_ends_a_stranger_and_never_somebody_with_a_session(monkeyp
     assert 2 == made.held
 
 
+def test_a_known_browser_keeps_its_place_while_its_login_is_looked_at(monkeypatch):
+    monkeypatch.setattr(module, "MAX_SPARED", 1)
+    made, (known, made_up), ended = entered(Limits(stranger_connections=2), A, B)
+    assert made.spare(known)
+    assert not made.spare(known)
+    assert not made.spare(made_up)
+    for number in range(3):
+        made.enter(make_client(f"198.51.100.{number}", 9), lambda _reason: None)
+    assert [(1, "stranger-connections")] == ended
+    made.spare_no_longer(known)
+    assert (2, True) == (made.strangers, known.is_stranger)
+    made.enter(make_client("198.51.100.9", 9), lambda _reason: None)
+    assert made.spare(known)  # it came back as the newest
+    made.leave(known)
+    made.spare_no_longer(known)
+    assert not known.is_stranger
+
+
 def test_who_left_is_counted_once_and_takes_no_place_any_more():
     made, tickets, _ = entered(Limits(), A, B)
     for _ in range(2):

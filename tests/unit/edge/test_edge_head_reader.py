@@ -2,10 +2,12 @@
 
 import pytest
 
+from nbgate.crypto.api_tokens import new_api_token, parse_api_token
 from nbgate.edge import head_reader as module
 from nbgate.edge.head_reader import HeadReader
 from nbgate.errors import ProtocolError
 from nbgate.http.head import HeadLimits
+from nbgate.pipeline.claims import NOTHING
 from nbgate.rules.tables import shipped_tables
 
 HEAD = b"GET /a HTTP/1.1\r\nHost: gw.test\r\n\r\n"
@@ -51,10 +53,20 @@ def test_another_policy_reads_by_its_own_limits():
         reader.read(HEAD, FakePolicy(line_bytes=4))
 
 
-def test_a_session_cookie_is_looked_for_once_in_the_same_fields(monkeypatch):
+def test_a_claim_is_looked_for_once_in_the_same_fields(monkeypatch):
     asked = []
-    monkeypatch.setattr(module, "session_id_of", lambda fields: asked.append(fields) or b"id")
+    monkeypatch.setattr(module, "claim_of", lambda fields: asked.append(fields) or NOTHING)
     reader, policy = HeadReader(), FakePolicy()
-    one, two = (reader.read(HEAD, policy).fields for _ in range(2))
-    assert [b"id", b"id"] == [reader.session_id(fields) for fields in (one, two)]
+    one, two = (reader.read(HEAD, policy) for _ in range(2))
+    assert [NOTHING, NOTHING] == [reader.claim(head) for head in (one, two)]
     assert 1 == len(asked)
+
+
+def test_a_handshake_is_looked_at_with_its_query_each_time():
+    lines = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    token = new_api_token(bytes(32))
+    reader, policy = HeadReader(), FakePolicy()
+    for query, key in ((f"?token={token}", parse_api_token(token)), ("", b""), ("?token=x", b"")):
+        raw = f"GET /a{query} HTTP/1.1\r\nHost: gw.test\r\n".encode()
+        assert key == reader.claim(reader.read(raw + lines, policy)).key
+        assert NOTHING is reader.claim(reader.read(raw + b"\r\n", policy))

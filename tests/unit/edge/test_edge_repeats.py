@@ -1,13 +1,15 @@
 """What a connection repeats goes the short way as long as all is the same, and the long way in every other case."""
 
+import msgspec
 import pytest
 
 from nbgate.audit.events import HttpRequest
 from nbgate.config.schema import Limits
 from nbgate.edge import repeats as module
 from nbgate.edge.exchange import Exchange
-from nbgate.link.messages import AuditState, SessionsRevoked, UpstreamPut
+from nbgate.link.messages import AuditState, SessionPut, SessionsRevoked, UpstreamPut
 from nbgate.model.route import Condition, UpstreamState
+from nbgate.model.session import Role, Scope
 from nbgate.testing.edge_rig import HOST, TOKEN, edge_rig
 from nbgate.testing.stub_upstream import ReadRequest, ReadToEnd, Reset, Send, StubUpstream, answer
 from nbgate.testing.wait import wait_until
@@ -123,6 +125,39 @@ def test_another_cookie_is_another_person(rig, stub, judged):
         for cookie in (ada, ada, bob, bob, ada):
             ask(client, get(cookie=cookie))
     assert ["ada", "ada", "bob", "bob", "ada"] == [event.user for event in rig.wait_for(HttpRequest, 5)]
+    assert 3 == len(judged)
+
+
+def test_a_token_goes_the_short_way_too(rig, stub, judged):
+    token = rig.token(scope=Scope.READ)
+    raw = f"GET /api/kernels HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\nAuthorization: token {token}\r\n\r\n".encode()
+    with rig.client() as client:
+        assert [200, 200, 200] == [ask(client, raw).status for _ in range(3)]
+        assert 401 == ask(client, raw.replace(b"token nbgp_", b"token nbgp_x")).status
+        assert 200 == ask(client, raw).status
+    assert 3 == len(judged)
+    assert [[f"token {TOKEN}"]] * 4 == [request.values("authorization") for request in stub.requests]
+
+
+def test_what_reading_starts_is_no_repetition_of_what_it_does_not(rig, stub):
+    cookie = rig.login(role=Role.VIEWER)
+    with rig.client() as client:
+        for _ in range(2):
+            assert 200 == ask(client, get("/lab/api/x", cookie=cookie)).status
+        assert 403 == ask(client, get("/voila/render/x", cookie=cookie)).status
+
+
+def test_a_session_that_changed_is_judged_anew(rig, stub, judged):
+    cookie = rig.login()
+    (session,) = rig.sessions.values()
+    with rig.client() as client:
+        assert [200, 200] == [ask(client, get(cookie=cookie)).status for _ in range(2)]
+        rig.rotate(session)
+        assert [200, 200] == [ask(client, get(cookie=cookie)).status for _ in range(2)]
+        ended = msgspec.structs.replace(rig.sessions[session.id], former=b"", generation=3)
+        rig.sessions[session.id] = ended
+        rig.send(SessionPut(session=ended))
+        assert 401 == ask(client, get(cookie=cookie)).status
     assert 3 == len(judged)
 
 

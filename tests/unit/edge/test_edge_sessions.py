@@ -7,17 +7,21 @@ import pytest
 from nbgate.edge import sessions as module
 from nbgate.edge.sessions import Sessions
 from nbgate.errors import LinkError
-from nbgate.link.messages import SessionAsk, SessionsRevoked
+from nbgate.link.messages import SessionAsk, SessionKeyUsed, SessionsRevoked
 from nbgate.model.session import Session
 from nbgate.reasons import Reason
 from nbgate.sessions.table import SessionTable
 
 ID, OTHER = bytes(32), bytes(range(32))
+KEY = b"k" * 32
 NOW = 1000.0
 
 
-def session(session_id=ID, *, generation=1, until=1e12):
-    return Session(id=session_id, user="ada", created_unix=0, absolute_unix=until, generation=generation)
+def session(session_id=ID, *, generation=1, until=1e12, **secrets):
+    return Session(id=session_id, user="ada", created_unix=0, absolute_unix=until, generation=generation, **secrets)
+
+
+ROTATED = session(generation=2, key=KEY, former=ID)
 
 
 def revoked(*ids, generation=9, reason="logged-out"):
@@ -227,3 +231,96 @@ async def test_activity_is_told_once(sessions):
     sessions.was_active(ID)
     assert (ID,) == sessions.take_active()
     assert () == sessions.take_active()
+
+
+# rotated secrets
+
+
+async def test_what_hangs_on_a_session_stays_when_its_secret_is_replaced(sessions):
+    leg = Leg()
+    sessions.put(session())
+    sessions.attach(ID, leg)
+    sessions.put(ROTATED)
+    sessions.put(session(generation=3, key=KEY))
+    assert [] == leg.ended
+    sessions.revoke(revoked(ID, generation=9), NOW, lambda _closed: None)
+    assert [(ID, Reason.LOGGED_OUT)] == leg.ended
+
+
+async def test_the_keeper_is_told_once_that_a_new_secret_is_used(sessions, asked):
+    sessions.put(ROTATED)
+    assert ROTATED is sessions.find(ID)
+    assert [] == asked
+    for _ in range(2):
+        assert ROTATED is sessions.find(KEY)
+    assert [SessionKeyUsed(id=ID, key=KEY)] == asked
+
+
+async def test_it_is_told_of_each_new_secret(sessions, asked):
+    sessions.put(ROTATED)
+    sessions.find(KEY)
+    newer = session(generation=4, key=OTHER, former=KEY)
+    sessions.put(newer)
+    sessions.find(KEY)
+    sessions.find(OTHER)
+    assert [SessionKeyUsed(id=ID, key=KEY), SessionKeyUsed(id=ID, key=OTHER)] == asked
+
+
+async def test_it_is_told_nothing_where_there_is_no_former_secret(sessions, asked):
+    sessions.put(session(generation=3, key=KEY))
+    sessions.find(KEY)
+    assert [] == asked
+
+
+async def test_another_keeper_is_told_again(sessions, asked):
+    sessions.put(ROTATED)
+    sessions.find(KEY)
+    sessions.load((ROTATED,), NOW)
+    sessions.find(KEY)
+    assert [SessionKeyUsed(id=ID, key=KEY)] * 2 == asked
+
+
+async def test_a_secret_that_was_asked_for_is_told_of_when_it_is_answered(sessions, asked, found, tell):
+    assert None is sessions.find(KEY)
+    sessions.ask(KEY, tell)
+    sessions.answered(KEY, ROTATED)
+    assert [ROTATED] == [told for told, _ in found]
+    assert [SessionAsk(id=KEY), SessionKeyUsed(id=ID, key=KEY)] == asked
+
+
+async def test_a_push_that_nobody_waits_for_tells_of_no_use(sessions, asked):
+    sessions.put(ROTATED)
+    sessions.answered(KEY, ROTATED)
+    assert [] == asked
+
+
+async def test_where_the_keeper_cannot_be_told_it_is_told_the_next_time():
+    told, link_is_full = [], True
+
+    def tell(message):
+        if link_is_full:
+            raise LinkError("the other end of the link does not read")
+        told.append(message)
+
+    sessions = Sessions(loop=asyncio.get_running_loop(), table=SessionTable(), ask=tell)
+    sessions.put(ROTATED)
+    sessions.find(KEY)
+    link_is_full = False
+    sessions.find(KEY)
+    assert [SessionKeyUsed(id=ID, key=KEY)] == told
+
+
+async def test_who_waits_with_a_secret_that_is_retired_meanwhile_is_refused(sessions, found, tell):
+    sessions.put(session(generation=3, key=KEY))
+    assert None is sessions.find(ID)
+    sessions.ask(ID, tell)
+    sessions.put(ROTATED)  # late: it still had the former secret
+    assert [(None, Reason.SESSION_ENDED)] == found
+
+
+async def test_a_session_is_live_as_long_as_it_is_this_very_one(sessions):
+    first = session()
+    sessions.put(first)
+    assert sessions.is_live(first)
+    sessions.put(ROTATED)
+    assert [False, True] == [sessions.is_live(each) for each in (first, ROTATED)]

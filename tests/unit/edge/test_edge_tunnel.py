@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from nbgate.audit.events import WebsocketClose, WebsocketOpen
-from nbgate.link.messages import Activity, AuditState, RevokeAck, SessionsRevoked
+from nbgate.link.messages import Activity, AuditState, OpenChannels, RevokeAck, SessionsRevoked
 from nbgate.testing.edge_rig import HOST, edge_rig
 from nbgate.testing.stub_upstream import ReadBytes, ReadRequest, ReadToEnd, Reset, Send
 from nbgate.testing.wait import wait_until
@@ -299,6 +299,74 @@ def test_typing_is_activity_and_a_ping_is_none(rig, stub):
         client.send(frame(1, b"x"))
         client.read_until(b"\x81\x01x")
         assert tuple(rig.sessions) == rig.call(rig.core._sessions.take_active) or rig.of(Activity)
+
+
+def test_presence_in_a_room_is_no_activity_and_an_edit_is(rig, stub):
+    """A tab that everybody has left says for ever that it is there (T15)."""
+    cookie = rig.login()
+    deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    with rig.client() as client:
+        client.send(handshake(cookie, path="/api/collaboration/room/json:notebook:1", extra=deflate))
+        assert b"permessage-deflate" not in switched(client)
+        for payload, active in ((b"\x01here", ()), (b"\x00\x02edit", tuple(rig.sessions)), (b"\x01here", ())):
+            client.received.clear()
+            client.send(frame(2, payload))
+            client.read_until(payload)
+            assert active == rig.call(rig.core._sessions.take_active)
+    assert [] == stub.requests[-1].values("sec-websocket-extensions")
+
+
+def test_what_is_sent_to_the_events_is_no_activity(rig, stub):
+    cookie = rig.login()
+    with rig.client() as client:
+        client.send(handshake(cookie, path="/api/events/subscribe"))
+        switched(client)
+        client.send(frame(1, b"x"))
+        client.read_until(b"\x81\x01x")
+        assert () == rig.call(rig.core._sessions.take_active)
+
+
+def tells(rig, *sessions):
+    """Wait until the worker has told that these sessions have so many channels open."""
+    rig.call(rig.core._tell)
+    wait_until(lambda: (told := rig.of(OpenChannels)) and sessions == told[-1].sessions, what=f"{sessions} is told")
+
+
+def test_the_open_channels_of_each_session_are_counted(rig, stub):
+    ada, bob = rig.login("ada"), rig.login("bob")
+    ids = list(rig.sessions)
+    with rig.client() as one, rig.client() as two, rig.client() as three:
+        for client, cookie, path in (
+            (one, ada, CHANNELS),
+            (two, ada, "/terminals/websocket/1"),
+            (three, bob, "/api/events/subscribe"),
+        ):
+            client.send(handshake(cookie, path=path))
+            switched(client)
+        tells(rig, (ids[0], 2))
+    with rig.client() as client:
+        client.send(handshake(bob))
+        switched(client)
+        wait_until(lambda: 1 == rig.core._context.websockets, what="the others are gone")
+        tells(rig, (ids[1], 1))
+        before = len(rig.of(OpenChannels))
+        rig.call(rig.core._tell)
+        rig.call(rig.core._tell)
+        assert before == len(rig.of(OpenChannels))
+    wait_until(lambda: 0 == rig.core._context.websockets, what="all are gone")
+    tells(rig)
+
+
+def test_the_open_channels_are_told_again_on_a_new_link(rig, stub):
+    cookie = rig.login()
+    (session_id,) = rig.sessions
+    with rig.client() as client:
+        client.send(handshake(cookie))
+        switched(client)
+        tells(rig, (session_id, 1))
+        rig.messages.clear()
+        rig.relink()
+        tells(rig, (session_id, 1))
 
 
 def test_frames_sent_with_the_handshake_are_not_lost(rig, stub):

@@ -42,6 +42,7 @@ def judge(
     session: bool = True,
     own_page: bool = False,
     data: bool = False,
+    token: bool = False,
     **fields: object,
 ) -> Reason | None:
     return judge_origin(
@@ -51,6 +52,7 @@ def judge(
         has_session=session,
         own_page=own_page,
         has_data=data,
+        has_token=token,
     )
 
 
@@ -331,3 +333,42 @@ def test_a_client_that_says_nothing_of_its_origin_may_send_json_to_our_own_api(
 )
 def test_own_html_pages_are_for_documents_only(dest: str | None, expected: Reason | None) -> None:
     assert expected == judge_document(msgspec.structs.replace(BARE, fetch_dest=dest))
+
+
+# with a token
+
+
+@pytest.mark.parametrize("method", [*WRITES, "socket"])
+@pytest.mark.parametrize(
+    ("fields", "with_token"),
+    [
+        ({}, None),
+        ({"referer": OWN_PAGE}, None),
+        ({"origins": OWN}, None),
+        ({"fetch_mode": "cors"}, None),  # Node sends that alone
+        ({"origins": EVIL}, Reason.CROSS_ORIGIN),
+        ({"origins": OWN + OWN}, Reason.CROSS_ORIGIN),
+        ({"origins": ("null",)}, Reason.ORIGIN_NULL),
+        ({"fetch_site": "cross-site"}, Reason.CROSS_SITE),
+        ({"fetch_site": "same-site"}, Reason.CROSS_SITE),
+        ({"referer": "https://evil.example/"}, Reason.CROSS_SITE),
+    ],
+)
+def test_a_token_needs_no_origin_but_one_that_is_there_is_ours(
+    method: str, fields: dict[str, object], with_token: Reason | None
+) -> None:
+    if method == "socket":
+        expected = Reason.ORIGIN_MISSING if with_token is Reason.CROSS_SITE else with_token
+        assert expected is judge("GET", websocket=True, token=True, **fields)
+    else:
+        assert with_token is judge(method, token=True, **fields)
+
+
+@pytest.mark.parametrize("method", READS)
+@pytest.mark.parametrize("data", [True, False])
+def test_reading_with_a_token_is_reading(method: str, data: bool) -> None:
+    assert judge(method, token=True, data=data) is None
+    assert (Reason.CROSS_ORIGIN if data or method == "OPTIONS" else None) is judge(
+        method, token=True, data=data, origins=EVIL
+    )
+    assert (Reason.CROSS_SITE if data else None) is judge(method, token=True, data=data, fetch_site="cross-site")

@@ -83,6 +83,21 @@ def test_what_ended_is_not_held():
     assert ({}, 0) == (made.refused(20.0), len(made))
 
 
+def test_what_is_cleared_is_forgotten_whatever_comes_after():
+    made = table()
+    for netblock, seconds in (("a", 20.0), ("b", 20.0), ("c", 5.0)):
+        made.add(netblock, seconds, 0.0)
+    assert ("a",) == made.clear("a")
+    assert () == made.clear("a")
+    assert {"b": 20.0} == made.refused(0.0)
+    assert [True, False] == [made.add(netblock, 20.0, 0.0) for netblock in "ab"]
+    assert {"a", "b", "c"} == set(made.clear())
+    assert ({}, 0) == (made.refused(0.0), len(made))
+    made.add("c", 14.0, 0.0)
+    assert ({}, 1) == (made.refused(5.0), len(made))  # its old end is void
+    assert {} == made.refused(20.0)
+
+
 def test_memory_stays_bounded_under_a_million_netblocks_and_a_million_penalties():
     """THREATS T40."""
     made = table(netblocks=100)
@@ -92,6 +107,15 @@ def test_memory_stays_bounded_under_a_million_netblocks_and_a_million_penalties(
         made.add(str(number % 50), 0.001, 101.0)
     assert len(made) <= 100
     assert len(made._ends) <= 2 * 100 + 65
+
+
+def test_memory_stays_bounded_under_many_penalties_of_a_few():
+    made = table()
+    for number in range(1000):
+        made.add(str(number % 3), 1.0 / 1024, 0.0)
+        assert len(made._ends) <= 2 * 3 + 65
+    made.add("0", 30.0, 0.0)
+    assert {"0"} == set(made.refused(20.0))
 
 
 def test_new_limits_hold_from_now_on():

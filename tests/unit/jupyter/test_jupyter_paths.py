@@ -3,12 +3,17 @@ import pytest
 from nbgate.http.target import parse_target
 from nbgate.jupyter.paths import (
     DATA,
+    EFFECTS,
+    READABLE,
     UNTOUCHED,
     USER_CONTENT,
+    Socket,
     has_data,
-    is_message_channel,
+    has_effect,
+    is_kernel,
     is_untouched,
     is_user_content,
+    socket_of,
 )
 
 
@@ -62,52 +67,85 @@ def test_what_a_path_holds(path: str, untouched: bool, data: bool) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/api/kernels/2f3a/channels?session_id=1", True),
-        ("/api/kernels/2f3a/%63hannels", True),
-        ("/terminals/websocket/1", True),
-        ("/api/kernels/2f3a", False),
-        ("/api/kernels/2f3a/channels/", False),
-        ("/api/kernels/2f3a/channels/x", False),
-        ("/api/events/subscribe", False),
-        ("/api/collaboration/room/json:notebook:1", False),
-        ("/lsp/ws/pylsp", False),
-        ("/terminals/websocket", False),
-        ("/terminals/websocket/1/x", False),
-        ("/", False),
+        ("/api/kernels/2f3a/channels?session_id=1", Socket.CHANNEL),
+        ("/api/kernels/2f3a/%63hannels", Socket.CHANNEL),
+        ("/terminals/websocket/1", Socket.CHANNEL),
+        ("/api/collaboration/room/json:notebook:1", Socket.ROOM),
+        ("/api/collaboration/room/JupyterLab:globalAwareness", Socket.ROOM),
+        ("/api/collaboration/room", Socket.ROOM),
+        ("/api/events/subscribe", Socket.EVENTS),
+        ("/api/collaboration/session/x", Socket.OTHER),
+        ("/api/events", Socket.OTHER),
+        ("/api/events/subscribe/x", Socket.OTHER),
+        ("/api/kernels/2f3a", Socket.OTHER),
+        ("/api/kernels/2f3a/channels/", Socket.OTHER),
+        ("/api/kernels/2f3a/channels/x", Socket.OTHER),
+        ("/lsp/ws/pylsp", Socket.OTHER),
+        ("/terminals/websocket", Socket.OTHER),
+        ("/terminals/websocket/1/x", Socket.OTHER),
+        ("/", Socket.OTHER),
     ],
 )
-def test_messages_pass_on_the_channels_of_kernels_and_terminals(path: str, expected: bool) -> None:
-    assert expected == is_message_channel(rest(path))
+def test_what_is_said_on_a_websocket(path: str, expected: Socket) -> None:
+    assert expected is socket_of(rest(path))
 
 
-def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
-    assert not any((is_untouched(()), has_data(()), is_message_channel(()), is_user_content(())))
-
-
-def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
-    for table in (UNTOUCHED, DATA, USER_CONTENT):
-        assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]
-        assert all(fact.why for fact in table)
+def test_the_frames_of_channels_and_rooms_are_looked_into() -> None:
+    assert {Socket.CHANNEL, Socket.ROOM} == {socket for socket in Socket if socket.is_read}
 
 
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/files/a.html", True),
-        ("/%66iles/a/b.svg", True),
-        ("/nbconvert/html/a.ipynb", True),
-        ("/public/x.html", True),
-        ("/voila/files/x.html", True),
-        ("/voila/render/x.ipynb", False),
-        ("/lab/tree/files/a.html", False),
-        ("/notebooks/a.ipynb", False),
-        ("/tree", False),
-        ("/files2/x", False),
+        ("/api/kernels/2f3a", True),
+        ("/api/k%65rnels/2f3a?x", True),
+        ("/api/kernels/", False),
+        ("/api/kernels", False),
+        ("/api/kernels/2f3a/", False),
+        ("/api/kernels/2f3a/channels", False),
+        ("/api/sessions/2f3a", False),
+        ("/x/kernels/2f3a", False),
+        ("/", False),
     ],
 )
-def test_user_content_is_what_somebody_s_files_hold(path: str, expected: bool) -> None:
-    assert expected == is_user_content(rest(path))
+def test_the_state_of_a_kernel(path: str, expected: bool) -> None:
+    assert expected == is_kernel(rest(path))
 
 
-def test_user_content_is_never_rewritten() -> None:
-    assert all(is_untouched(fact.segments) for fact in USER_CONTENT)
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/terminals/new", True),
+        ("/terminals/new/x", True),
+        ("/voila/render/x.ipynb", True),
+        ("/terminals/1", False),
+        ("/terminals", False),
+        ("/voila/tree", True),
+        ("/voila/static/x.js", False),
+        ("/lab/tree/x.ipynb", False),
+        ("/git-pull/api", True),
+        ("/panel-preview/render/x.ipynb", True),
+        ("/proxy/8000/", True),
+        ("/Lab", True),
+        ("/api/contents/x", False),
+        ("/nbconvert/html/x.ipynb", False),
+        ("/", False),
+    ],
+)
+def test_what_reading_does(path: str, expected: bool) -> None:
+    assert expected == has_effect(rest(path))
+
+
+def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
+    assert not any((is_untouched(()), has_data(()), is_user_content(()), is_kernel(())))
+    assert Socket.OTHER is socket_of(())
+
+
+def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
+    for table in (UNTOUCHED, DATA, USER_CONTENT, READABLE, EFFECTS):
+        assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]
+        assert all(fact.why for fact in table)
+
+
+def test_what_has_an_effect_is_guarded_as_data_is() -> None:
+    assert {fact.segments for fact in EFFECTS} <= {fact.segments for fact in DATA}

@@ -2,10 +2,11 @@ import json
 import os
 
 import pytest
+from pyotp import TOTP
 
 from nbgate.clock import ManualClock
 from nbgate.config.schema import Config, Login
-from nbgate.errors import ExitCode, StartError, StoreError
+from nbgate.errors import CredentialRejected, ExitCode, LoginThrottled, StartError, StoreError
 from nbgate.http.headers import make_tables
 from nbgate.keeper.assemble import opened, real_eyes
 from nbgate.keeper.guarded import Upstreams
@@ -30,6 +31,10 @@ def fresh(folder, **changes):
     )
 
 
+def attempt(client="192.0.2.7", **more):
+    return LoginAttempt(username="ada", password=PASSWORD, client=client, request_id="r", **more)
+
+
 def nobody(worker, pid, reason):
     raise AssertionError
 
@@ -38,9 +43,7 @@ async def test_sessions_and_keys_outlive_the_process(tmp_path):
     clock = ManualClock()
     async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
         await parts.keeper.accounts.add("ada", PASSWORD, "a")
-        session, _ = await parts.keeper.log_in(
-            LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r")
-        )
+        session = (await parts.keeper.log_in(attempt())).session
         before = parts.keeper.snapshot(0)
         form_key = parts.keeper.form_key
     async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
@@ -51,6 +54,31 @@ async def test_sessions_and_keys_outlive_the_process(tmp_path):
         await parts.keeper.mounts.look_once()
         assert [Condition.DOWN] == [state.condition for state in parts.keeper.mounts.states()]
     assert not [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077]
+
+
+async def test_second_factors_known_browsers_and_failures_outlive_the_process(tmp_path):
+    clock = ManualClock()
+    async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
+        keeper = parts.keeper
+        await keeper.accounts.add("ada", PASSWORD, "a")
+        app = TOTP(keeper.factors.begin_totp("ada").secret)
+        await keeper.factors.confirm_totp("ada", app.at(int(clock.unix())), "a")
+        clock.advance(30.0)
+        code = app.at(int(clock.unix()))
+        device = (await keeper.log_in(attempt(code=code))).device_cookie
+        for number in range(5):
+            with pytest.raises(CredentialRejected):
+                await keeper.log_in(attempt(code="000000", client=f"10.0.{number}.1"))
+        await keeper.throttle.store()
+    async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
+        with pytest.raises(CredentialRejected):
+            await parts.keeper.log_in(attempt(code=code, device=device))  # its step is used up
+        clock.advance(30.0)
+        with pytest.raises(LoginThrottled):
+            await parts.keeper.log_in(attempt(code=app.at(int(clock.unix())), client="10.1.1.1"))
+        assert await parts.keeper.log_in(attempt(code=app.at(int(clock.unix())), device=device))
+    secret = app.secret.encode()
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
 async def test_two_keepers_never_share_a_folder(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import os
 import shutil
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import trustme
 from cryptography import x509
@@ -211,7 +212,7 @@ async def test_a_reload_that_came_first_is_not_undone(scene):
     newer = Config(data_dir=scene.config.data_dir)
 
     def load(config, now):
-        scene.rig.keeper.config = newer
+        scene.rig.keeper._in_force = msgspec.structs.replace(scene.rig.keeper._in_force, config=newer)
         return load_certificate(config, now)
 
     scene.watch._load = load

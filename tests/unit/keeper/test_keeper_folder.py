@@ -99,6 +99,7 @@ def test_a_damaged_key_is_refused(folder, content):
     with pytest.raises(StartError) as caught:
         load_key(folder, "forms", os.urandom)
     assert ExitCode.CONFIGURATION == caught.value.exit_code
+    assert "pages that are open now must be loaded again" in caught.value.hint
 
 
 def test_a_key_that_others_may_read_is_refused(folder):

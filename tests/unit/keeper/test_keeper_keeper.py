@@ -2,13 +2,15 @@ import asyncio
 
 import pytest
 
-from nbgate.config.schema import Config
-from nbgate.errors import CredentialRejected
+from nbgate.config.schema import Config, Sessions
+from nbgate.errors import CredentialRejected, LockedDown
 from nbgate.keeper.guarded import Upstreams, route_name
 from nbgate.keeper.login import LoginAttempt
 from nbgate.link.messages import (
     Activity,
     AuditState,
+    Offences,
+    OpenChannels,
     Records,
     RecordsWritten,
     RevokeAck,
@@ -22,9 +24,12 @@ from nbgate.link.messages import (
     WorkerHello,
     WorkerStatus,
 )
+from nbgate.model.account import StoredSession
 from nbgate.model.keys import TlsMaterial
+from nbgate.model.penalty import Offence
 from nbgate.model.route import Condition, RouteKind, Upstream
 from nbgate.model.rule import Rules
+from nbgate.model.session import Session
 from nbgate.reasons import Reason
 from nbgate.sessions.table import FINAL_GENERATION
 from nbgate.testing.keeper_parts import PASSWORD, TOKEN, Rig, runtime_file
@@ -34,9 +39,18 @@ def attempt(password=PASSWORD, replaces=None):
     return LoginAttempt(username="ada", password=password, client="192.0.2.7", request_id="r1234567", replaces=replaces)
 
 
+async def log_in(rig, **changes):
+    return (await rig.keeper.log_in(attempt(**changes))).session
+
+
+def stored(account):
+    session = Session(id=b"1" * 32, user=account.name, created_unix=1.0, absolute_unix=1e12)
+    return StoredSession(session=session, last_seen_unix=1e11, cred_epoch=account.cred_epoch)
+
+
 async def test_a_linked_worker_gets_all_it_needs_first(rig):
     await rig.keeper.mounts.look_once()
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     link = rig.attach(3, pid=77)
     (snapshot,) = link.sent
     assert isinstance(snapshot, Snapshot)
@@ -49,13 +63,13 @@ async def test_a_linked_worker_gets_all_it_needs_first(rig):
 
 async def test_a_login_reaches_every_worker(rig):
     links = [rig.attach(0), rig.attach(1)]
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     assert [[SessionPut(session=session)]] * 2 == [link.of(SessionPut) for link in links]
 
 
 async def test_a_worker_that_asks_is_answered(rig):
     link = rig.attach()
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     link.answer(SessionAsk(id=session.id))
     link.answer(SessionAsk(id=b"?" * 32))
     expected = [SessionAnswer(id=session.id, session=session), SessionAnswer(id=b"?" * 32, session=None)]
@@ -64,7 +78,7 @@ async def test_a_worker_that_asks_is_answered(rig):
 
 async def test_a_logout_is_stored_told_and_recorded(rig):
     link = rig.attach()
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     await rig.keeper.log_out(session)
     assert () == rig.state.sessions.all()
     assert rig.keeper.find_session(session.id) is None
@@ -77,7 +91,7 @@ async def test_a_logout_is_stored_told_and_recorded(rig):
 
 async def test_a_session_is_recorded_as_ended_only_after_the_slow_worker_was_given_up(rig):
     link = rig.attach(0, pid=77)
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     link.slow = True
     under_way = asyncio.ensure_future(rig.keeper.log_out(session))
     await asyncio.sleep(0)
@@ -88,15 +102,15 @@ async def test_a_session_is_recorded_as_ended_only_after_the_slow_worker_was_giv
 
 
 async def test_a_login_ends_the_session_it_replaces(rig):
-    first, _ = await rig.keeper.log_in(attempt())
-    second, _ = await rig.keeper.log_in(attempt(replaces=first))
+    first = await log_in(rig)
+    second = await log_in(rig, replaces=first)
     assert (None, second) == (rig.keeper.find_session(first.id), rig.keeper.find_session(second.id))
 
 
 async def test_a_changed_account_ends_its_sessions_everywhere(rig):
     link = rig.attach()
-    one, _ = await rig.keeper.log_in(attempt())
-    two, _ = await rig.keeper.log_in(attempt())
+    one = await log_in(rig)
+    two = await log_in(rig)
     changed = await rig.keeper.accounts.set_password("ada", "another horse battery", "uid:0 root")
     assert 2 == changed.ended_sessions
     (revoked,) = link.of(SessionsRevoked)
@@ -121,8 +135,8 @@ async def test_a_login_overtaken_by_a_change_of_its_account_fails(rig):
 
 async def test_idle_sessions_end_at_the_sweep_and_active_ones_live_on(rig):
     link = rig.attach()
-    idle, _ = await rig.keeper.log_in(attempt())
-    active, _ = await rig.keeper.log_in(attempt())
+    idle = await log_in(rig)
+    active = await log_in(rig)
     rig.clock.advance(40000)
     link.answer(Activity(ids=(active.id,)))
     rig.clock.advance(3200)
@@ -134,7 +148,7 @@ async def test_idle_sessions_end_at_the_sweep_and_active_ones_live_on(rig):
 
 async def test_activity_is_written_down_when_flushed(rig):
     link = rig.attach()
-    session, _ = await rig.keeper.log_in(attempt())
+    session = await log_in(rig)
     rig.clock.advance(30)
     link.answer(Activity(ids=(session.id,)))
     before = rig.state.sessions.get(session.id).last_seen_unix
@@ -146,9 +160,9 @@ async def test_activity_is_written_down_when_flushed(rig):
 async def test_sessions_survive_the_keeper_and_those_out_of_time_do_not():
     rig = Rig()
     await rig.keeper.accounts.add("ada", PASSWORD, "uid:0 root")
-    old, _ = await rig.keeper.log_in(attempt())
+    old = await log_in(rig)
     rig.clock.advance(43100)
-    new, _ = await rig.keeper.log_in(attempt())
+    new = await log_in(rig)
     rig.clock.advance(200)
     rig.keeper.live.end((old.id, new.id), 0.0)
     again = Rig(state=rig.state, clock=rig.clock)
@@ -310,7 +324,7 @@ async def test_browsers_are_told_to_use_https_for_good_where_a_public_authority_
     rig, hsts, is_public, expected
 ):
     material = TlsMaterial(chain_pem=b"chain", key_pem=b"key", is_public=is_public)
-    rig.keeper.apply(Config(hsts=hsts), material, rig.keeper._tables, Rules())
+    rig.keeper.apply(Config(hsts=hsts), material, rig.values["tables"], Rules())
     assert expected == rig.keeper.snapshot(0).exposure.hsts
 
 
@@ -322,3 +336,72 @@ async def test_a_certificate_alone_can_be_put_into_force(rig):
     snapshot = link.of(Snapshot)[-1]
     assert (before.version + 1, material) == (snapshot.version, snapshot.tls)
     assert before.limits == snapshot.limits
+
+
+async def test_open_notebooks_of_a_session_are_added_up_over_the_workers(rig):
+    for session_id in (b"1", b"2", b"3"):
+        session = Session(id=session_id, user="ada", created_unix=1.0, absolute_unix=2e9)
+        rig.keeper.live.put(StoredSession(session=session, last_seen_unix=1.0, cred_epoch=1))
+    links = [rig.attach(0), rig.attach(1)]
+    links[0].answer(OpenChannels(sessions=((b"1", 2), (b"2", 1), (b"3", -1), (b"of nobody", 1))))
+    links[1].answer(OpenChannels(sessions=((b"1", 3),)))
+    assert [5, 1, 0, 0] == [rig.keeper.channels(session_id) for session_id in (b"1", b"2", b"3", b"of nobody")]
+    links[0].answer(OpenChannels(sessions=()))
+    rig.attach(1)
+    assert 0 == rig.keeper.channels(b"1")
+
+
+async def test_a_link_logs_its_person_in_once(rig):
+    token = await rig.keeper.links.make("ada", "uid:0 root")
+    link = rig.attach()
+    begun = await rig.keeper.log_in_by_link(token, attempt(password=""))
+    assert (("login-link",), [SessionPut(session=begun.session)]) == (begun.session.factors, link.of(SessionPut))
+    await rig.keeper.confirm(begun.session, "", "", "192.0.2.7")
+
+
+async def test_who_is_logged_in_can_be_asked_again(rig):
+    session = await log_in(rig)
+    await rig.keeper.confirm(session, PASSWORD, "", "192.0.2.7")
+    with pytest.raises(CredentialRejected):
+        await rig.keeper.confirm(session, "another password", "", "192.0.2.7")
+
+
+async def test_all_that_is_known_of_a_session_can_be_looked_up(rig):
+    session = await log_in(rig)
+    row = rig.keeper.stored(session.id)
+    assert (session, "192.0.2.7", (row,)) == (row.session, row.client, rig.keeper.sessions_of(None))
+    assert rig.keeper.stored(b"?" * 32) is None
+
+
+async def test_the_session_that_is_one_too_many_displaces_the_one_idle_for_longest(rig):
+    link = rig.attach()
+    rig.keeper.apply(
+        Config(sessions=Sessions(per_user=2)), rig.keeper.material, rig.values["tables"], rig.values["rules"]
+    )
+    first, second = await log_in(rig), await log_in(rig)
+    rig.clock.advance(1)
+    link.answer(Activity(ids=(first.id,)))
+    third = await log_in(rig)
+    assert {first.id, third.id} == {session.id for session in rig.keeper.live.all()}
+    (revoked,) = link.of(SessionsRevoked)
+    assert ((second.id,), "session-displaced") == (revoked.ids, revoked.reason)
+
+
+async def test_a_lockdown_outlives_the_keeper(rig):
+    await rig.keeper.lock_down("uid:0 root")
+    await rig.keeper.accounts.add("bob", PASSWORD, "uid:0 root")
+    rig.state.sessions.create(stored(rig.state.users.get("bob")))  # as if that keeper had not come to the end of it
+    again = Rig(state=rig.state, clock=rig.clock)
+    await again.keeper.start()
+    assert (True, (), ()) == (again.keeper.is_locked_down, again.keeper.sessions_of(None), rig.state.sessions.all())
+    with pytest.raises(LockedDown):
+        await again.keeper.log_in(attempt())
+    await again.close()
+
+
+async def test_offences_are_taken_and_a_worker_that_reports_nonsense_is_replaced(rig):
+    link = rig.attach(0, pid=77)
+    link.answer(Offences(offences=(Offence(netblock="192.0.2.7/32", rule="no-such-rule", count=1),)))
+    assert [] == rig.killed
+    link.answer(Offences(offences=(Offence(netblock="?", rule="no-such-rule", count=1),)))
+    assert [(0, 77, Reason.LINK_OVERFLOW)] == rig.killed

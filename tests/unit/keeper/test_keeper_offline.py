@@ -1,17 +1,26 @@
 import json
 
+import pyotp
 import pytest
 
-from nbgate.config.schema import Login
+from nbgate.config.schema import Config, Login
 from nbgate.errors import ExitCode, StartError
 from nbgate.keeper.folder import held
-from nbgate.keeper.offline import offline_accounts
+from nbgate.keeper.offline import offline_accounts, offline_factors
 from nbgate.model.account import StoredSession
 from nbgate.model.session import Session
 from nbgate.stores.sqlite import open_state
 from nbgate.testing.keeper_parts import PASSWORD
 
-CHEAP = Login(memory_kib=8192, time_cost=1)
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def config(folder) -> Config:
+    return Config(data_dir=str(folder), login=Login(memory_kib=8192, time_cost=1))
 
 
 def records(folder):
@@ -19,38 +28,49 @@ def records(folder):
     return [json.loads(line) for line in lines]
 
 
-async def test_an_account_is_made_and_recorded_without_a_gateway(tmp_path):
-    folder = tmp_path / "data"
-    async with offline_accounts(folder, CHEAP) as accounts:
+async def test_an_account_is_made_and_recorded_without_a_gateway(config, folder):
+    async with offline_accounts(config) as accounts:
         await accounts.add("ada", PASSWORD, "uid:0 root")
-    async with offline_accounts(folder, CHEAP) as accounts:
+    async with offline_accounts(config) as accounts:
         assert ["ada"] == [user.name for user in await accounts.all()]
     (changed,) = [record for record in records(folder) if record["event.action"] == "user.change"]
     assert ("ada", "added", "uid:0 root") == (changed["user.target.name"], changed["message"], changed["nbgate.actor"])
 
 
-async def test_sessions_of_a_changed_account_end_in_the_store_and_are_recorded(tmp_path):
-    folder = tmp_path / "data"
-    async with offline_accounts(folder, CHEAP) as accounts:
+async def test_sessions_of_a_changed_account_end_in_the_store_and_are_recorded(config, folder):
+    async with offline_accounts(config) as accounts:
         await accounts.add("ada", PASSWORD, "uid:0 root")
     state = open_state(folder / "state.db")
     session = Session(id=b"1" * 32, user="ada", created_unix=1.0, absolute_unix=2.0)
-    state.sessions.create(StoredSession(session=session, last_seen_unix=1.0, cred_epoch=1))
+    state.sessions.create(
+        StoredSession(session=session, last_seen_unix=1.0, cred_epoch=state.users.get("ada").cred_epoch)
+    )
     state.close()
-    async with offline_accounts(folder, CHEAP) as accounts:
+    async with offline_accounts(config) as accounts:
         assert 1 == (await accounts.disable("ada", "uid:0 root")).ended_sessions
         assert 0 == (await accounts.disable("ada", "uid:0 root")).ended_sessions
     (ended,) = [record for record in records(folder) if record["event.action"] == "session.end"]
     assert (session.label, "user-disabled") == (ended["nbgate.session.id"], ended["event.reason"])
 
 
-async def test_while_a_gateway_holds_the_folder_it_is_the_one_to_ask(tmp_path, monkeypatch):
-    folder = tmp_path / "data"
-    async with offline_accounts(folder, CHEAP):
+async def test_a_second_factor_is_stored_sealed_and_recorded(config, folder):
+    async with offline_accounts(config) as accounts:
+        await accounts.add("ada", PASSWORD, "uid:0 root")
+    async with offline_factors(config) as factors:
+        secret = factors.begin_totp("ada", "gw").secret
+        codes = await factors.confirm_totp("ada", pyotp.TOTP(secret).now(), "uid:0 root")
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert (10, True) == (len(codes), b"factor.change" in written)
+    assert [] == [text for text in (secret, *codes) if text.encode() in written]
+
+
+@pytest.mark.parametrize("offline", [offline_accounts, offline_factors])
+async def test_while_a_gateway_holds_the_folder_it_is_the_one_to_ask(config, folder, monkeypatch, offline):
+    async with offline_accounts(config):
         pass
     monkeypatch.setattr("nbgate.keeper.folder.time.sleep", lambda seconds: None)
     monkeypatch.setattr("nbgate.keeper.folder.LOCK_WAIT_SECONDS", 0.0)
     with held(folder), pytest.raises(StartError) as caught:
-        async with offline_accounts(folder, CHEAP):
+        async with offline(config):
             pass
     assert ExitCode.TRY_AGAIN == caught.value.exit_code

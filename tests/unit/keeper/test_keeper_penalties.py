@@ -5,6 +5,7 @@ import pytest
 
 from nbgate.config.schema import Config
 from nbgate.config.schema import Penalties as Options
+from nbgate.errors import InputRefused
 from nbgate.link.messages import Offences, PenaltiesPut, Snapshot
 from nbgate.model.penalty import Offence, Penalty
 from nbgate.model.rule import Rules
@@ -110,6 +111,71 @@ async def test_a_worker_that_reports_nonsense_is_replaced(rig, netblock):
     offend(rig, Offence(netblock, RULE))
     assert [(0, 100, Reason.LINK_OVERFLOW)] == rig.killed
     assert [] == rig.sink.records("penalty")
+
+
+# logins that must wait, and an operator's word
+
+
+async def test_a_login_that_is_tried_although_it_must_wait_costs_what_the_option_says(rig):
+    link = rig.attach()
+    for _ in range(3):
+        rig.keeper.penalties.add_login(BLOCK)
+    rig.keeper.penalties.add_login("")
+    assert [(BLOCK, rig.clock.monotonic() + 15.0)] == told(link)
+    (record,) = rig.sink.records("penalty")
+    assert ("login", 15_000_000_000) == (record["rule.id"], record["event.duration"])
+
+
+@pytest.mark.parametrize(
+    "config", [Config(penalties=Options(login_seconds=0.0)), Config(trusted_proxies=("192.0.2.0/24",))]
+)
+async def test_a_login_that_must_wait_costs_nothing_where_the_operator_says_so(rig, config):
+    link = rig.attach()
+    rig.keeper.apply(config, rig.keeper.material, rig.keeper.snapshot(0).tables, RULES)
+    for _ in range(10):
+        rig.keeper.penalties.add_login(BLOCK)
+    assert [] == told(link)
+
+
+async def test_penalties_are_shown_the_longest_first(rig):
+    rig.attach()
+    offend(rig, Offence(BLOCK, RULE, 2), Offence("192.0.2.8/32", RULE, 3), Offence("192.0.2.9/32", RULE))
+    shown = rig.keeper.penalties.shown()
+    assert ["192.0.2.8/32", BLOCK] == [penalty.netblock for penalty in shown]
+
+
+@pytest.mark.parametrize("text", ["192.0.2.7", "192.0.2.7/32", "::ffff:192.0.2.7"])
+async def test_an_operator_clears_one_and_all_workers_are_told(rig, text):
+    links = [rig.attach(0), rig.attach(1)]
+    offend(rig, Offence(BLOCK, RULE, 2), Offence("192.0.2.8/32", RULE, 2), Offence("192.0.2.9/32", RULE))
+    cleared = []
+    rig.keeper.penalties.on_cleared = cleared.append
+    assert 1 == await rig.keeper.penalties.clear(text, "uid:0 root")
+    assert [(BLOCK, 0.0)] * 2 == [told(link)[-1] for link in links]
+    assert ["192.0.2.8/32"] == [penalty.netblock for penalty in rig.keeper.penalties.refused()]
+    assert 0 == await rig.keeper.penalties.clear(text, "uid:0 root")
+    assert [BLOCK] * 2 == cleared
+    record, _ = rig.sink.records("throttle.clear")
+    assert (BLOCK, "uid:0 root") == (record["nbgate.penalty.netblock"], record["nbgate.actor"])
+
+
+async def test_an_operator_clears_all(rig):
+    link = rig.attach()
+    offend(rig, Offence(BLOCK, RULE, 2), Offence("192.0.2.8/32", RULE, 2), Offence("192.0.2.9/32", RULE))
+    assert 2 == await rig.keeper.penalties.clear(None, "uid:0 root")
+    assert () == rig.keeper.penalties.refused()
+    assert {(BLOCK, 0.0), ("192.0.2.8/32", 0.0)} == set(told(link)[-2:])
+    (record,) = rig.sink.records("throttle.clear")
+    assert "nbgate.penalty.netblock" not in record
+    offend(rig, Offence("192.0.2.9/32", RULE))
+    assert () == rig.keeper.penalties.refused()  # what it had below the threshold is forgotten too
+
+
+@pytest.mark.parametrize("text", ["", "x", "192.0.2.0/24", "192.0.2.7/33", "2001:db8::/56"])
+async def test_only_netblocks_can_be_cleared(rig, text):
+    with pytest.raises(InputRefused, match="this is no netblock"):
+        await rig.keeper.penalties.clear(text, "uid:0 root")
+    assert [] == rig.sink.records("throttle.clear")
 
 
 async def test_the_shipped_rules_are_in_the_snapshot(rig):

@@ -97,7 +97,7 @@ async def test_a_session_that_begins_after_a_reload_lives_as_long_as_it_says(rig
     subject, _ = reloader(rig, lambda: fresh(sessions=Sessions(absolute_seconds=60.0)))
     await subject.reload("a")
     attempt = LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="1")
-    session, _ = await rig.keeper.log_in(attempt)
+    session = (await rig.keeper.log_in(attempt)).session
     assert session.created_unix + 60.0 == session.absolute_unix
 
 

@@ -4,9 +4,9 @@ from nbgate.model.session import Session
 from nbgate.reasons import Reason
 
 
-def stored(number=1, *, user="ada", created=1000.0, absolute=5000.0, seen=1000.0):
-    session = Session(id=bytes([number]) * 32, user=user, created_unix=created, absolute_unix=absolute)
-    return StoredSession(session=session, last_seen_unix=seen, cred_epoch=1)
+def stored(number=1, *, user="ada", created=1000.0, absolute=5000.0, seen=1000.0, retired=(), **secrets):
+    session = Session(id=bytes([number]) * 32, user=user, created_unix=created, absolute_unix=absolute, **secrets)
+    return StoredSession(session=session, last_seen_unix=seen, cred_epoch=1, retired=retired)
 
 
 def test_a_session_lives_until_it_is_ended():
@@ -56,3 +56,40 @@ def test_activity_of_an_ended_session_is_not_written_down():
     live.touch((row.session.id,), 1099.0)
     live.end((row.session.id,), 0.0)
     assert {} == live.take_touched()
+
+
+KEYS = [bytes([number]) * 32 for number in range(100, 104)]
+
+
+def test_a_session_is_found_by_its_secrets_and_known_by_those_it_had():
+    live = LiveSessions(100.0)
+    row = stored(key=KEYS[1], former=KEYS[0], retired=(bytes([1]) * 32,))
+    live.put(row)
+    assert [row.session, row.session, None] == [live.find_by_key(key) for key in KEYS[:3]]
+    assert (None, row.session) == (live.find_by_key(row.session.id), live.find_by_retired(row.session.id))
+    changed = stored(key=KEYS[2], former=KEYS[1], retired=(bytes([1]) * 32, KEYS[0]))
+    live.put(changed)
+    assert [None, changed.session, changed.session] == [live.find_by_key(key) for key in KEYS[:3]]
+    assert [changed.session, None] == [live.find_by_retired(key) for key in KEYS[:2]]
+    live.end((row.session.id,), 0.0)
+    assert [None] * 8 == [find(key) for key in KEYS for find in (live.find_by_key, live.find_by_retired)]
+
+
+def test_a_change_takes_no_activity_back():
+    live = LiveSessions(100.0)
+    live.put(stored())
+    live.touch((stored().session.id,), 1099.0)
+    live.put(stored(key=KEYS[0]))
+    assert 1099.0 == live.row(stored().session.id).last_seen_unix
+    live.put(stored(seen=1100.0))
+    assert 1100.0 == live.row(stored().session.id).last_seen_unix
+
+
+def test_the_sessions_of_a_person_are_listed_newest_first():
+    live = LiveSessions(100.0)
+    rows = [stored(1, created=1.0), stored(2, created=3.0), stored(3, created=2.0), stored(4, created=4.0, user="bob")]
+    for row in rows:
+        live.put(row)
+    assert (rows[1], rows[2], rows[0]) == live.rows("ada")
+    assert (rows[3], rows[1], rows[2], rows[0]) == live.rows()
+    assert ((), None) == (live.rows("eve"), live.row(b"?" * 32))

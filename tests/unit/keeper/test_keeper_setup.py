@@ -7,8 +7,8 @@ import pytest
 
 from nbgate.crypto.tokens import new_session_token
 from nbgate.errors import AuditError, ExitCode, InputRefused, StartError
+from nbgate.keeper.account_changes import AccountError
 from nbgate.keeper.setup import LIFE_SECONDS, Setup
-from nbgate.keeper.users import AccountError
 from nbgate.testing.keeper_parts import PASSWORD, Rig
 
 URL = "https://localhost:8443/"

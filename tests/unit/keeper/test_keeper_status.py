@@ -34,7 +34,7 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
     shown = await board.show()
     assert TOKEN not in json.dumps(shown)
     assert (1, 1, True) == (shown["users"], shown["sessions"], shown["ready"])
-    assert 1 == shown["penalties"]
+    assert (1, 0, False) == (shown["penalties"], shown["tokens"], shown["locked_down"])
     expected = {
         "name": "main",
         "product": "JupyterLab",

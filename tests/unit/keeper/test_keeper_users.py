@@ -1,12 +1,18 @@
+import hashlib
+
 import pytest
 
 from nbgate.crypto.passwords import hash_password
 from nbgate.errors import AuditError, InputRefused, StoreError
+from nbgate.keeper.account_changes import AccountError
 from nbgate.keeper.login import LoginAttempt
-from nbgate.keeper.users import AccountError
-from nbgate.testing.keeper_parts import CHEAP, PASSWORD
+from nbgate.link.messages import SessionPut, SessionsRevoked, Snapshot
+from nbgate.model.session import Role, Scope
+from nbgate.testing.keeper_parts import CHEAP, PASSWORD, Rig
 
 ROOT = "uid:0 root"
+SALT = "0123456789ab"
+OF_A_NOTEBOOK = f"sha1:{SALT}:{hashlib.sha1(b'of old, from the notebook' + SALT.encode()).hexdigest()}"
 
 
 async def test_an_account_is_added_once_under_its_canonical_name(rig):
@@ -105,7 +111,7 @@ async def test_a_prepared_hash_makes_an_account_that_logs_in(rig):
     assert ("bob", "added") == (changed.user, changed.message)
     assert prepared == rig.state.users.get("bob").password_hash
     attempt = LoginAttempt(username="bob", password="of old, from the notebook", client="", request_id="id")
-    assert "bob" == (await rig.keeper.log_in(attempt))[0].user
+    assert "bob" == (await rig.keeper.log_in(attempt)).session.user
     assert prepared.encode() not in rig.sink.lines
 
 
@@ -126,3 +132,74 @@ async def test_whoever_waits_for_an_account_hears_of_it_when_it_is_durable(rig):
     with pytest.raises(AuditError):
         await rig.keeper.accounts.add("carl", PASSWORD, ROOT)
     assert [2] == heard
+
+
+async def test_the_first_account_owns_the_gateway_and_the_others_work_with_notebooks(rig):
+    await rig.keeper.accounts.add("bob", PASSWORD, ROOT)
+    await rig.keeper.accounts.add("eve", PASSWORD, ROOT, Role.AUDITOR)
+    prepared = hash_password("of old, from the notebook", salt=b"s" * 16, parameters=CHEAP)
+    await rig.keeper.accounts.add_prepared("kim", prepared, ROOT, Role.VIEWER)
+    assert [("ada", "owner"), ("bob", "editor"), ("eve", "auditor"), ("kim", "viewer")] == [
+        (user.name, user.role) for user in await rig.keeper.accounts.all()
+    ]
+
+
+async def test_an_account_is_found_by_any_spelling_of_its_name(rig):
+    assert rig.state.users.get("ada") == await rig.keeper.accounts.get("ADA")
+    assert await rig.keeper.accounts.get("bob") is None
+    with pytest.raises(InputRefused):
+        await rig.keeper.accounts.get("a b")
+
+
+async def test_a_password_of_a_notebook_server_opens_an_account_and_is_renewed(rig):
+    await rig.keeper.accounts.import_hash("bob", OF_A_NOTEBOOK, ROOT)
+    assert OF_A_NOTEBOOK == rig.state.users.get("bob").password_hash
+    attempt = LoginAttempt(username="bob", password="of old, from the notebook", client="", request_id="id")
+    await rig.keeper.log_in(attempt)
+    assert rig.state.users.get("bob").password_hash.startswith("$argon2id$")
+    with pytest.raises(InputRefused):
+        await rig.keeper.accounts.import_hash("eve", "of old, from the notebook", ROOT)
+
+
+async def test_another_role_ends_logins_and_tokens_and_the_same_one_nothing(rig):
+    attempt = LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r")
+    session = (await rig.keeper.log_in(attempt)).session
+    token, _ = await rig.keeper.tokens.add("ada", "laptop", Scope.ALL, (), rig.clock.unix() + 60, ROOT)
+    assert 0 == (await rig.keeper.accounts.set_role("ada", Role.OWNER, ROOT)).ended_sessions
+    assert {session.id, token.session.id} == {row.session.id for row in rig.keeper.sessions_of("ada")}
+    changed = await rig.keeper.accounts.set_role("ada", Role.VIEWER, ROOT)
+    assert ("role viewer", 2, Role.VIEWER) == (
+        changed.message,
+        changed.ended_sessions,
+        (await rig.keeper.accounts.get("ada")).role,
+    )
+    assert () == rig.keeper.sessions_of("ada")
+    assert ["role-changed"] * 2 == [record["event.reason"] for record in rig.sink.records("session.end")]
+
+
+async def test_who_changes_the_own_password_stays_signed_in_there_and_nowhere_else(rig):
+    link = rig.attach()
+    attempt = LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r")
+    kept, other = [(await rig.keeper.log_in(attempt)).session for _ in range(2)]
+    epoch = rig.state.users.get("ada").cred_epoch
+    changed = await rig.keeper.accounts.set_password("ada", "another horse battery", "ada", keep=kept.id)
+    assert 1 == changed.ended_sessions
+    (revoked,) = link.of(SessionsRevoked)
+    assert ((other.id,), "password-changed") == (revoked.ids, revoked.reason)
+    (row,) = rig.keeper.sessions_of("ada")
+    assert (kept.id, 2, epoch + 1) == (row.session.id, row.session.generation, row.cred_epoch)
+    assert (row,) == rig.state.sessions.all()
+    assert SessionPut(session=row.session) == link.of(SessionPut)[-1]
+    again = Rig(state=rig.state, clock=rig.clock)
+    await again.keeper.start()
+    assert row.session == again.keeper.find_session(kept.id)
+    await again.close()
+
+
+async def test_what_cannot_be_recorded_has_happened_all_the_same_and_is_known(rig):
+    link = rig.attach()
+    await rig.keeper.log_in(LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r"))
+    rig.sink.broken = True
+    with pytest.raises(AuditError):
+        await rig.keeper.accounts.disable("ada", ROOT)
+    assert ((), 1, "") == (rig.keeper.sessions_of("ada"), len(link.of(SessionsRevoked)), link.of(Snapshot)[-1].contact)

@@ -23,3 +23,11 @@ def test_a_client_is_counted_in_the_netblock_of_its_address(address, expected):
 def test_what_is_no_address_is_no_client(text):
     with pytest.raises(ValueError, match="address"):
         make_client(text, 5)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.127", False)],
+)
+def test_a_client_on_this_machine_is_told_apart(address, local):
+    assert local is make_client(address, 5).is_local

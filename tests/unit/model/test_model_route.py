@@ -32,3 +32,11 @@ def test_a_token_is_never_printed():
 )
 def test_what_no_answer_may_show(state, secret):
     assert secret == UpstreamState(route="main", **state).secret
+
+
+@pytest.mark.parametrize(
+    ("state", "has"),
+    [({"token": "hush"}, True), ({"cookie": "username-localhost-8888=2"}, True), ({"xsrf": "2"}, False)],
+)
+def test_whether_requests_are_sent_with_a_credential(state, has):
+    assert has is UpstreamState(route="main", **state).has_credential

@@ -177,6 +177,7 @@ def test_bodies_lengths_and_ends(verdict, close, head_only, status, length, has_
             None,
         ),
         (Challenge(ChallengeKind.API, Reason.SESSION_ENDED), 401, None, "application/json"),
+        (Challenge(ChallengeKind.KERNEL, Reason.SESSION_ENDED), 424, None, "application/json"),
         (Challenge(ChallengeKind.WEBSOCKET, Reason.LOGIN_REQUIRED), 401, None, "text/plain; charset=utf-8"),
     ],
 )

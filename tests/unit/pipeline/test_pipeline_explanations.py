@@ -2,7 +2,7 @@
 
 import pytest
 
-from nbgate.pipeline.explanations import explain
+from nbgate.pipeline.explanations import explain, explain_to
 from nbgate.reasons import Reason
 
 
@@ -26,3 +26,28 @@ def test_every_reason_has_a_title_and_a_sentence(reason):
 )
 def test_titles(reason, title):
     assert title == explain(reason)[0]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.NOT_ALLOWED,
+        Reason.ROLE,
+        Reason.SECOND_FACTOR_REQUIRED,
+        Reason.TOKEN_INVALID,
+        Reason.TOKEN_SCOPE,
+        Reason.TOKEN_WITH_COOKIE,
+        Reason.SESSION_REUSED,
+        Reason.LOCKED_DOWN,
+    ],
+)
+def test_what_a_login_or_a_token_may_not_is_told_in_its_own_words(reason):
+    assert explain(Reason.BAD_CHUNK) != explain(reason)
+
+
+@pytest.mark.parametrize(
+    ("contact", "end"),
+    [("", "on its list."), ("the owners: ada, bob", "on its list. Ask the owners: ada, bob.")],
+)
+def test_whom_to_ask_is_said_where_there_is_somebody(contact, end):
+    assert explain_to(Reason.NOT_ALLOWED, contact).endswith(end)

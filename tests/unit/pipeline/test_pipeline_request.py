@@ -5,6 +5,7 @@ import pytest
 from nbgate.access.paths import classify
 from nbgate.config.schema import Limits
 from nbgate.http.head import HeadParser
+from nbgate.jupyter.paths import Socket
 from nbgate.model.client import Client
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
@@ -117,7 +118,9 @@ WITH_SESSION = [
     (ROOT, "GET", "/_nbgate/login", SCRIPT + "Sec-Fetch-Dest: iframe\r\n", respond(403, "not-a-document")),
     (ROOT, "GET", "/_nbgate/ready", SCRIPT + "Sec-Fetch-Dest: empty\r\n", forward("GET /_nbgate/ready", "own")),
     (ROOT, "GET", "/_nbgate/static/style.css", "Sec-Fetch-Dest: style\r\n", forward("GET /_nbgate/static/style.css", "own")),
-    (ROOT, "POST", "/_nbgate/logout", ORIGIN + "Sec-Fetch-Dest: empty\r\n", forward("POST /_nbgate/logout", "own")),
+    (ROOT, "POST", "/_nbgate/logout", ORIGIN + "Sec-Fetch-Dest: empty\r\n", respond(403, "not-a-document")),
+    (ROOT, "POST", "/_nbgate/logout", ORIGIN + "Sec-Fetch-Dest: document\r\n", forward("POST /_nbgate/logout", "own")),
+    (ROOT, "POST", "/_nbgate/api/logout", ORIGIN + "Sec-Fetch-Dest: empty\r\n", forward("POST /_nbgate/api/logout", "own")),
     # from where it comes
     (ROOT, "POST", "/api/kernels", EVIL, respond(403, "cross-origin")),
     (ROOT, "POST", "/api/kernels", "Origin: null\r\n", respond(403, "origin-null")),
@@ -142,6 +145,8 @@ WITH_SESSION = [
     (ROOT, "POST", "/logout", ORIGIN, forward("POST /_nbgate/logout", "own")),
     (ROOT, "POST", "/logout", EVIL, respond(403, "cross-origin")),
     (ROOT, "GET", "/login/x", "", forward("GET /login/x")),
+    (ROOT, "GET", "/static/sw.js", "Service-Worker: script\r\n", forward("GET /static/sw.js")),
+    (ROOT, "GET", "/files/sw.js", "Service-Worker: script\r\n", respond(403, "service-worker")),
     (ROOT, "GET", "/a/login", "", forward("GET /a/login")),
     # nbgate's own pages
     (ROOT, "GET", "/_nbgate/login", NAVIGATION, forward("GET /_nbgate/login", "own")),
@@ -165,7 +170,7 @@ WITH_SESSION = [
     (ROOT, "GET", "/favicon.ico", EVIL, respond(200, "fixed")),
     (ROOT, "HEAD", "/robots.txt", "", respond(200, "fixed")),
     (ROOT, "GET", "/.well-known/security.txt", "", respond(404, "not-found")),
-    (ROOT, "GET", "/.well-known/change-password", "", respond(303, "redirect", "/_nbgate/login")),
+    (ROOT, "GET", "/.well-known/change-password", "", respond(303, "redirect", "/_nbgate/account/password")),
     (ROOT, "GET", "/.well-known/acme-challenge/abc", "", respond(404, "not-found")),
     (ROOT, "DELETE", "/favicon.ico", "", respond(405, "method-not-allowed")),
     # mount at /lab1/ of a server that was told /base/
@@ -363,22 +368,25 @@ def test_the_longest_mount_wins_over_one_at_the_root():
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "channel", "untouched", "identity"),
+    ("path", "headers", "socket", "untouched", "identity"),
     [
-        ("/lab", NAVIGATION, False, False, True),
-        ("/api/kernels", SCRIPT, False, True, False),
-        ("/static/a.js", SCRIPT, False, True, False),
-        ("/files/a.html", SCRIPT, False, True, False),
-        ("/api/kernels/1/channels", SOCKET + ORIGIN, True, True, False),
-        ("/terminals/websocket/1", SOCKET + ORIGIN, True, False, True),
-        ("/api/events/subscribe", SOCKET + ORIGIN, False, True, False),
+        ("/lab", NAVIGATION, None, False, True),
+        ("/api/kernels", SCRIPT, None, True, False),
+        ("/api/kernels/1/channels", SCRIPT, None, True, False),
+        ("/static/a.js", SCRIPT, None, True, False),
+        ("/files/a.html", SCRIPT, None, True, False),
+        ("/api/kernels/1/channels", SOCKET + ORIGIN, Socket.CHANNEL, True, False),
+        ("/terminals/websocket/1", SOCKET + ORIGIN, Socket.CHANNEL, False, True),
+        ("/api/collaboration/room/json:notebook:1", SOCKET + ORIGIN, Socket.ROOM, True, False),
+        ("/lsp/ws/pylsp", SOCKET + ORIGIN, Socket.OTHER, False, True),
+        ("/api/events/subscribe", SOCKET + ORIGIN, Socket.EVENTS, True, False),
     ],
 )
-def test_what_a_path_means_decides_how_it_is_asked_for(path, headers, channel, untouched, identity):
+def test_what_a_path_means_decides_how_it_is_asked_for(path, headers, socket, untouched, identity):
     verdict = judge("GET", path, headers + "Accept-Encoding: gzip\r\n")
-    assert (channel, untouched) == (verdict.channel, verdict.untouched)
+    assert (socket, untouched) == (verdict.socket, verdict.untouched)
     assert identity == (b"Accept-Encoding: identity\r\n" in verdict.upstream_head)
-    assert (b"permessage-deflate" in verdict.upstream_head) == ("WebSocket" in headers and not channel)
+    assert (b"permessage-deflate" in verdict.upstream_head) == (socket in {Socket.EVENTS, Socket.OTHER})
 
 
 def test_an_open_upstream_is_asked_for_everything_as_the_client_asked():

@@ -32,7 +32,7 @@ def response(*lines, status="200 OK", method="GET"):
 
 def forward(*, token="tok", cookie="", route=LAB, untouched=True, banner=False):
     state = UpstreamState(route=route.name, token=token, cookie=cookie)
-    return Forward(route, state, b"", channel=False, untouched=untouched, banner=banner)
+    return Forward(route, state, b"", socket=None, untouched=untouched, banner=banner)
 
 
 def build(answer, *, of=None, by=None, close=False, date=b""):

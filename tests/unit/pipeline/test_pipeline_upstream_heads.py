@@ -2,6 +2,7 @@
 
 import pytest
 
+from nbgate.crypto.devices import new_device_cookie, new_device_id
 from nbgate.crypto.sealing import Keyring
 from nbgate.http.head import HeadLimits, HeadParser
 from nbgate.model.client import Client
@@ -21,6 +22,9 @@ CLIENT = Client("2001:db8::1", 5, "2001:db8::/64")
 ADA = Session(id=bytes(range(32)), user="ada", created_unix=0, absolute_unix=1)
 BOB = Session(id=bytes(32), user="bob", created_unix=0, absolute_unix=1)
 STATE = UpstreamState(route="main", token="tok")
+SHOWN = (f"X-Nbgate-Session: {ADA.id.hex()}", f"X-Nbgate-Session-Key: {bytes(range(1, 33)).hex()}")
+DEVICE_NAME = "__Host-Http-nbgate_dev"
+DEVICE = new_device_cookie(bytes(32), "ada", new_device_id(bytes(16)), 2_000_000_000, 1)
 SOCKET = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
@@ -43,7 +47,7 @@ class Builder:
             "client": CLIENT,
             "keyring": KEYRING,
             "page": False,
-            "channel": False,
+            "plain": False,
             "navigation": False,
             "request_id": "id1",
         }
@@ -100,9 +104,9 @@ def test_a_cookie_is_unsealed_for_the_person_who_asks_now():
 @pytest.mark.parametrize("order", [(True, False, True), (False, True, False)])
 def test_extensions_never_reach_a_channel_whatever_was_asked_before_with_the_same_block(order):
     builder = Builder()
-    for channel in order:
-        lines = builder.lines(SOCKET, channel=channel)
-        assert channel == ("Sec-WebSocket-Extensions: permessage-deflate" not in lines)
+    for plain in order:
+        lines = builder.lines(SOCKET, plain=plain)
+        assert plain == ("Sec-WebSocket-Extensions: permessage-deflate" not in lines)
 
 
 def test_cookies_are_unsealed_once_for_the_same_block(monkeypatch):
@@ -121,20 +125,27 @@ def test_cookies_are_unsealed_once_for_the_same_block(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("session", "navigation", "told"),
+    ("session", "navigation", "cookie", "told"),
     [
-        (ADA, True, ["X-Nbgate-Navigation: 1", f"X-Nbgate-Session: {ADA.id.hex()}"]),
-        (None, False, ["X-Nbgate-Navigation: 0"]),
+        (ADA, True, "a=b", ["X-Nbgate-Navigation: 1", *SHOWN]),
+        (ADA, True, f"{DEVICE_NAME}={DEVICE}", ["X-Nbgate-Navigation: 1", *SHOWN, f"X-Nbgate-Device: {DEVICE}"]),
+        (None, False, f"{DEVICE_NAME}={DEVICE}", ["X-Nbgate-Navigation: 0", f"X-Nbgate-Device: {DEVICE}"]),
+        (None, False, f"{DEVICE_NAME}={DEVICE}; {DEVICE_NAME}={DEVICE}", ["X-Nbgate-Navigation: 0"]),
+        (None, False, f"{DEVICE_NAME}=v1.other", ["X-Nbgate-Navigation: 0"]),
     ],
 )
-def test_the_keeper_is_told_who_asks_and_no_client_can_say_it(session, navigation, told):
-    forged = "X-Nbgate-Session: 00\r\nX-Nbgate-Client: 1.2.3.4\r\nx-nbgate-navigation: 1\r\nCookie: a=b\r\nAuthorization: x\r\n"
+def test_the_keeper_is_told_who_asks_and_no_client_can_say_it(session, navigation, cookie, told):
+    forged = (
+        "X-Nbgate-Session: 00\r\nX-Nbgate-Client: 1.2.3.4\r\nx-nbgate-navigation: 1\r\nX-Nbgate-Device: x\r\n"
+        f"X-Nbgate-Session-Key: 00\r\nCookie: {cookie}\r\nAuthorization: x\r\n"
+    )
     lines = Builder().lines(
         forged + "Content-Type: application/json\r\n",
         path="/_nbgate/login?next=/lab",
         route=OWN,
         session=session,
         navigation=navigation,
+        key=bytes(range(1, 33)),
     )
     assert [
         "GET /_nbgate/login?next=/lab HTTP/1.1",

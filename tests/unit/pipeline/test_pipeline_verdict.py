@@ -9,11 +9,24 @@ from nbgate.reasons import Reason
 ROUTE = Route(name="main", prefix="/", upstream=Upstream(host="127.0.0.1", port=1))
 ALL = [
     Forward(
-        ROUTE, UpstreamState(route="main", token="secret-token"), b"GET / HTTP/1.1\r\n", channel=False, untouched=False
+        ROUTE, UpstreamState(route="main", token="secret-token"), b"GET / HTTP/1.1\r\n", socket=None, untouched=False
     ),
     Respond(404, Reason.NOT_FOUND),
     Challenge(ChallengeKind.API, Reason.LOGIN_REQUIRED),
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (ChallengeKind.PAGE, 303),
+        (ChallengeKind.API, 401),
+        (ChallengeKind.KERNEL, 424),
+        (ChallengeKind.WEBSOCKET, 401),
+    ],
+)
+def test_a_challenge_has_its_status(kind, status):
+    assert status == Challenge(kind, Reason.LOGIN_REQUIRED).status
 
 
 @pytest.mark.parametrize("verdict", ALL)

@@ -2,7 +2,7 @@ import pytest
 
 from nbgate.http.headers import make_tables
 from nbgate.http.response import ResponseHead, parse_response_head
-from nbgate.model.route import Route, Upstream
+from nbgate.model.route import Route, RouteKind, Upstream
 from nbgate.policy import STRICT_TRANSPORT
 from nbgate.rewrite.response import MAX_KNOWN_NAMES, BodyPlan, ClientHeads, is_document, plan_body
 from nbgate.rules.tables import shipped_tables
@@ -189,3 +189,37 @@ def test_pages_are_rewritten_and_nothing_else(
     response = parse(*lines, status=status, method=method)
     assert plan is plan_body(response, method=method, untouched=untouched)
     assert is_document(response, method=method, untouched=untouched) == (plan is not BodyPlan.PASS)
+
+
+OPENER = "Cross-Origin-Opener-Policy"
+
+
+@pytest.mark.parametrize(
+    ("sent", "passed"),
+    [
+        ([f"{OPENER}: same-origin"], "same-origin-allow-popups"),
+        ([f"{OPENER}: Same-Origin; report-to=x"], "same-origin-allow-popups"),
+        ([f"{OPENER}: same-origin", "Cross-Origin-Embedder-Policy: unsafe-none"], "same-origin-allow-popups"),
+        ([f"{OPENER}: same-origin", "Cross-Origin-Embedder-Policy: require-corp"], "same-origin"),
+        ([f"{OPENER}: same-origin", "Cross-Origin-Embedder-Policy: credentialless; x=1"], "same-origin"),
+        ([f"{OPENER}: same-origin-allow-popups"], "same-origin-allow-popups"),
+        ([f"{OPENER}: unsafe-none"], "unsafe-none"),
+    ],
+)
+def test_no_page_shares_the_opener_policy_by_which_it_could_look_into_ours(sent: list[str], passed: str) -> None:
+    """T22: pages of one origin that both say `same-origin` may read each other."""
+    lines = build(parse("Content-Type: text/html", *sent))
+    assert [f"{OPENER}: {passed}"] == [line for line in lines if line.startswith(OPENER)]
+
+
+def test_our_own_pages_keep_their_opener_policy() -> None:
+    own = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/x"), kind=RouteKind.OWN)
+    built = ClientHeads(TABLES).build(
+        parse("Content-Type: text/html", f"{OPENER}: same-origin"),
+        route=own,
+        public_origin="https://gw.test",
+        rewritten=False,
+        set_cookies=b"",
+        request_id="0f3c",
+    )
+    assert f"{OPENER}: same-origin\r\n".encode() in built

@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import nbgate
@@ -62,9 +63,14 @@ def test_what_was_stored_is_there_after_reopening(path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from nbgate.model.account import User
-from nbgate.stores.sqlite import may_hold_users, open_state
-open_state(Path(sys.argv[1])).users.add(User(name="ada", password_hash="$hash", created_unix=1.0))
+from nbgate.model.account import Spent, StoredSession, User
+from nbgate.model.session import Session
+from nbgate.stores.sqlite import open_state
+state = open_state(Path(sys.argv[1]))
+state.users.add(User(name="ada", password_hash="$hash", created_unix=1.0))
+session = Session(id=bytes(32), user="ada", created_unix=1.0, absolute_unix=2.0)
+state.sessions.create(StoredSession(session=session, last_seen_unix=1.0, cred_epoch=1), spent=Spent(totp_step=7))
+state.values.put("lockdown", b"1")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -75,7 +81,8 @@ def test_what_was_stored_survives_a_process_that_is_killed(path):
     assert -signal.SIGKILL == done.returncode
     assert path.with_name("state.db-wal").stat().st_size
     state = open_state(path)
-    assert (ADA,) == state.users.all()
+    spent = msgspec.structs.replace(ADA, totp_step=7)
+    assert ((spent,), (LOGIN,), b"1") == (state.users.all(), state.sessions.all(), state.values.get("lockdown"))
     state.close()
 
 
@@ -87,9 +94,10 @@ def test_changes_are_synced_fully_and_activity_is_not(path):
     state.sessions.create(LOGIN)
     state.sessions.touch({bytes(32): 5.0})
     state.sessions.end([bytes(32)])
+    state.values.put("lockdown", b"1")
     state.close()
     full, normal = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
-    assert [full, full, normal, full] == [sql for sql in seen if sql.startswith("PRAGMA synchronous")]
+    assert [full, full, normal, full, full] == [sql for sql in seen if sql.startswith("PRAGMA synchronous")]
 
 
 def test_the_log_mode_and_the_checks_of_references_are_on(path):
@@ -136,13 +144,27 @@ def test_the_database_of_another_program_is_refused(path):
         open_state(path)
 
 
-def test_the_schema_of_another_version_is_refused(path):
+@pytest.mark.parametrize("version", [0, 3, -1])
+def test_the_schema_of_another_version_is_refused(path, version):
     make(path)
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 2")
+        other.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
     with pytest.raises(StoreError, match="of another nbgate") as caught:
         open_state(path)
-    assert f"{path}: schema 2, not 1" == caught.value.hint
+    assert f"{path}: schema {version}, not 2; use the nbgate that wrote it, or a newer one" == caught.value.hint
+    assert before == path.read_bytes()
+
+
+def test_a_file_that_is_in_use_by_force_is_not_called_damaged(path, monkeypatch):
+    make(path)
+    monkeypatch.setattr("nbgate.stores.sqlite.BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="cannot be opened") as caught:
+            open_state(path)
+    assert f"{path}: database is locked" == caught.value.hint
 
 
 def test_rows_that_break_their_own_rules_are_damage(path):

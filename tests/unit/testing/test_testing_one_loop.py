@@ -1,9 +1,12 @@
 """Worker and keeper as one gateway under a clock that the test moves."""
 
+import json
 import struct
 
 import pytest
 
+from nbgate.model.session import Role
+from nbgate.testing.keeper_parts import PASSWORD
 from nbgate.testing.one_loop import HOST, OneLoop
 from nbgate.testing.stub_upstream import StubUpstream
 from nbgate.testing.wait import wait_until
@@ -104,3 +107,35 @@ def test_everything_is_in_one_chain(gateway):
     records = gateway.rig.sink.records()
     assert list(range(len(records))) == [record["seq"] for record in records]
     assert "auth.login" in {record["event.action"] for record in records}
+
+
+def test_an_answer_shows_all_its_cookies_and_where_a_request_comes_from_can_be_said(gateway):
+    answer = gateway.fetch(
+        "POST",
+        "/_nbgate/api/login",
+        body=json.dumps({"username": "ada", "password": PASSWORD}),
+        headers={"Content-Type": "application/json"},
+        source="127.0.0.9",
+    )
+    assert (200, {"__Host-Http-nbgate", "__Host-Http-nbgate_dev"}) == (answer.status, set(answer.cookies))
+    assert (len(answer.cookies), b"{") == (len(answer.values("set-cookie")), answer.body[:1])
+    assert "127.0.0.9" == gateway.rig.sink.records("auth.login")[-1]["client.ip"]
+    with gateway.client("127.0.0.8") as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n")
+        client.read_until(b"\r\n\r\n")
+    wait_until(
+        lambda: "127.0.0.8" in [each.get("client.ip") for each in gateway.rig.sink.records()],
+        what="the request's record",
+    )
+
+
+def test_a_login_that_fails_says_so(gateway):
+    with pytest.raises(RuntimeError, match="answered with 401"):
+        gateway.login(password="another password")
+
+
+def test_options_change_while_it_runs(gateway):
+    gateway.add_user("bob", role=Role.VIEWER)
+    gateway.configure(contact="the IT desk")
+    assert "the IT desk" == gateway.rig.keeper.snapshot(0).contact
+    assert [Role.OWNER, Role.VIEWER] == [user.role for user in gateway.rig.state.users.all()]

@@ -7,7 +7,7 @@ from nbgate.rewrite.html import BANNER
 from nbgate.web.answers import FOLDER
 from nbgate.web.assets import PREFIX, Assets
 
-FILES = {"banner.js", "diagnose.js", "logo.svg", "style.css"}
+FILES = {"banner.js", "diagnose.js", "logo.svg", "signed-in.js", "style.css"}
 
 
 def test_a_name_changes_with_the_content(tmp_path):
@@ -48,7 +48,7 @@ def test_no_file_asks_another_origin_for_anything(name):
     assert not re.search(r"url\(['\"a-z]|@import|https?:", text)
 
 
-@pytest.mark.parametrize("name", ["banner.js", "diagnose.js"])
+@pytest.mark.parametrize("name", ["banner.js", "diagnose.js", "signed-in.js"])
 def test_no_script_makes_code_or_markup_out_of_text(name):
     text = (FOLDER / "static" / name).read_text(encoding="utf-8")
     assert not re.search(

@@ -6,6 +6,8 @@ import pytest
 
 from nbgate.crypto.passwords import hash_password
 from nbgate.errors import ConfigError, ExitCode, Problem, StartError
+from nbgate.keeper.login import LoginAttempt
+from nbgate.model.session import Role
 from nbgate.testing.keeper_parts import CHEAP, PASSWORD
 from nbgate.web import control
 from nbgate.web.control import actor_of, make_control_app
@@ -65,12 +67,33 @@ async def test_an_account_is_made_of_a_prepared_hash(client, rig):
     assert prepared == rig.state.users.get("bob").password_hash
 
 
+async def test_a_role_is_given(client, rig):
+    await rig.keeper.log_in(LoginAttempt(username="ada", password=PASSWORD, client="192.0.2.7", request_id="r"))
+    status, answer = await ask(client, "POST", "/users/ada/role", {"role": "viewer"})
+    assert (200, "ada", 1) == (status, answer["user"], answer["ended_sessions"])
+    assert Role.VIEWER == rig.state.users.get("ada").role
+    assert 400 == (await ask(client, "POST", "/users/ada/role", {"role": "root"}))[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "role"),
+    [({"role": "auditor"}, Role.AUDITOR), ({}, Role.EDITOR), ({"role": ""}, Role.EDITOR)],
+)
+async def test_an_account_is_made_with_a_role(client, rig, body, role):
+    assert 201 == (await ask(client, "POST", "/users", {"name": "bob", "password": PASSWORD} | body))[0]
+    assert role is rig.state.users.get("bob").role
+
+
 async def test_a_list_names_everybody_and_no_hash(client):
-    status, answer = await ask(client, "GET", "/users")
-    assert (200, {"users": [{"name": "ada", "disabled": False, "created": "2027-01-15T08:00:00.000000Z"}]}) == (
-        status,
-        answer,
-    )
+    ada = {
+        "name": "ada",
+        "disabled": False,
+        "role": "owner",
+        "factors": ["password"],
+        "recovery_codes": 0,
+        "created": "2027-01-15T08:00:00.000000Z",
+    }
+    assert (200, {"users": [ada]}) == await ask(client, "GET", "/users")
 
 
 @pytest.mark.parametrize(
@@ -80,13 +103,13 @@ async def test_a_list_names_everybody_and_no_hash(client):
         ("POST", "/users", {"name": "a b", "password": PASSWORD}, 400, "this is no user name"),
         ("POST", "/users", {"name": "bob", "password": "short"}, 400, "this password cannot be set"),
         ("POST", "/users", {"password": PASSWORD}, 400, "missing field"),
-        ("POST", "/users", {"name": "bob"}, 400, "either a password or a password_hash"),
+        ("POST", "/users", {"name": "bob"}, 400, "one of password, password_hash and imported_hash"),
         (
             "POST",
             "/users",
             {"name": "bob", "password": PASSWORD, "password_hash": "x"},
             400,
-            "either a password or a password_hash",
+            "one of password, password_hash and imported_hash",
         ),
         ("POST", "/users", {"name": "bob", "password_hash": "x"}, 400, "this is no argon2id hash"),
         ("DELETE", "/users/nobody", None, 404, "there is no user nobody"),
