@@ -5,6 +5,7 @@ one fixed answer: who speaks plain HTTP to the TLS port is told the https addres
 """
 
 import asyncio
+import collections
 import contextlib
 import re
 import socket
@@ -24,6 +25,7 @@ from nbgate.reasons import Reason
 TLS_HANDSHAKE_RECORD = 0x16
 SHUTDOWN_SECONDS = 30.0  # the connection has deadlines of its own; a slow reader gets the rest of its last answer
 LEAST_HANDSHAKE_SECONDS = 0.01
+HANDSHAKES_PER_TURN = 1  # a signature costs more than many requests: between two of them all who wait get their turn
 _PEEK_BYTES = 2048
 _DISCARD_BYTES = 65536
 _HOST_LINE = re.compile(
@@ -89,6 +91,7 @@ class Listener(AcceptLoop):
         super().__init__(loop, sockets, self._arrive, gate.make_room)
         self._gate = gate
         self._waiting: dict[socket.socket, Arrival] = {}
+        self._ready: collections.deque[Arrival] = collections.deque()
 
     def expire(self, now: float) -> None:
         """Drop connections that have not begun their handshake in time."""
@@ -111,9 +114,8 @@ class Listener(AcceptLoop):
                 return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting[sock] = arrival
+        self._loop.add_reader(sock.fileno(), self._look, arrival)
         self._look(arrival)
-        if sock in self._waiting:
-            self._loop.add_reader(sock.fileno(), self._look, arrival)
 
     def _look(self, arrival: Arrival) -> None:
         """Judge the first byte, once the PROXY header is read if there must be one; wait when it has not come."""
@@ -131,11 +133,25 @@ class Listener(AcceptLoop):
         if not first:
             self._drop(arrival, None)
         elif first[0] == TLS_HANDSHAKE_RECORD:
-            self._let_go_of(arrival)
-            arrival.ticket.end = arrival.end_handshake
-            self._gate.spawn(self._handshake(arrival))
+            self._loop.remove_reader(arrival.sock.fileno())
+            self._ready.append(arrival)
+            if len(self._ready) == 1:
+                self._loop.call_soon(self._begin)
         else:
             self._answer_plain(arrival, first)
+
+    def _begin(self) -> None:
+        """Begin the handshakes of a turn; who was dropped meanwhile is passed over."""
+        begun = 0
+        while self._ready and begun < HANDSHAKES_PER_TURN:
+            arrival = self._ready.popleft()
+            if arrival.sock in self._waiting:
+                begun += 1
+                self._let_go_of(arrival)
+                arrival.ticket.end = arrival.end_handshake
+                self._gate.spawn(self._handshake(arrival))
+        if self._ready:
+            self._loop.call_soon(self._begin)
 
     def _read_header(self, arrival: Arrival, header: ProxyHeader, first: bytes) -> bytes:
         """Take the PROXY header, of which `first` has come, off the socket; return what has come behind it.

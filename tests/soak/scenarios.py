@@ -48,6 +48,7 @@ class Sizes:
     reloads: int = 1000
     logins: int = 500
     idle_seconds: float = 10.0
+    least_calm_seconds: float = 0.002
     limits: Limits = field(default_factory=Limits)
 
 
@@ -289,8 +290,9 @@ async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     requests, hashing, most, owner = Requests(gateway, cookie, per_second=sizes.per_second), 0, before, math.inf
     words = ("-m", "soak.flood", str(gateway.port), gateway.host, str(sizes.logins))
     async with requests.running(), watch.looking(sizes.idle_seconds):
+        # It stands for other people's machines: what it costs itself is not to be taken for what it does to the gateway.
         flooding = await asyncio.create_subprocess_exec(
-            sys.executable, *words, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+            *("nice", "-n", "10", sys.executable, *words), stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
         )
         telling = asyncio.get_running_loop().create_task(flooding.communicate())
         while not telling.done():
@@ -305,7 +307,7 @@ async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     return {
         **_of_requests(requests),
         "p99 before the flood, ms": idle * 1000,
-        "p99 in the flood, times that (10 ms at least)": busy / max(idle, 0.01),
+        "p99 in the flood, times that": busy / max(idle, sizes.least_calm_seconds),
         "passwords checked at once": hashing,
         "memory of the keeper grown, MiB": (most - before) / (1 << 20),
         "login of a known browser meanwhile, s": owner,

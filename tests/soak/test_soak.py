@@ -23,6 +23,7 @@ SMALL = Sizes(
     reloads=10,
     logins=40,
     idle_seconds=2.0,
+    least_calm_seconds=0.01,
     limits=Limits(
         head_seconds=1.0,
         body_idle_seconds=1.0,

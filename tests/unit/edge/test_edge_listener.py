@@ -1,12 +1,19 @@
-"""Connections before they are HTTP: plain HTTP, garbage, silence, PROXY headers."""
+"""Connections before they are HTTP: plain HTTP, garbage, silence, PROXY headers, many at once."""
+
+import asyncio
+import contextlib
+import itertools
+import socket
 
 import pytest
 from structlog.testing import capture_logs
 
 from nbgate.audit.events import HttpReject, HttpRequest
 from nbgate.config.schema import Limits
+from nbgate.edge.admission import Ticket
 from nbgate.edge.listener import Listener
 from nbgate.model.exposure import Exposure
+from nbgate.reasons import Reason
 from nbgate.testing.edge_rig import edge_rig
 from nbgate.testing.raw_client import RawClient
 from nbgate.testing.wait import wait_until
@@ -162,6 +169,76 @@ def test_strangers_behind_a_proxy_are_counted_by_who_they_are(stub):
         assert [("netblock-connections", "203.0.113.7")] == [
             (event.reason, event.client_ip) for event in rig.wait_for(HttpReject)
         ]
+
+
+# many at once
+
+
+class Noting:
+    """A gate that keeps what it was told, in order."""
+
+    def __init__(self):
+        self.tickets, self.told = [], []
+
+    def enter(self, client, end):
+        self.tickets.append(Ticket(client, end))
+        return self.tickets[-1]
+
+    def handshake(self):
+        return 5.0, False
+
+    def make_room(self):
+        raise AssertionError("there is room")
+
+    def spawn(self, coroutine):
+        self.told.append("begun")
+        with contextlib.suppress(StopIteration):
+            coroutine.send(None)
+
+    def refused(self, _ticket, reason, _status):
+        self.told.append(reason)
+
+
+class Beginning(Listener):
+    """A listener whose handshakes are over as soon as they begin."""
+
+    async def _handshake(self, arrival):
+        arrival.sock.close()
+
+
+def what_happens(hellos, meanwhile=lambda _gate: None):
+    """Have as many clients say hello at once; return what the gate is told, and when others had their turn."""
+    gate = Noting()
+
+    async def listen(listening):
+        Beginning(asyncio.get_running_loop(), [listening], gate).start()
+        while len(gate.tickets) < hellos:
+            await asyncio.sleep(0)
+        meanwhile(gate)
+        async with asyncio.timeout(5):
+            while len([it for it in gate.told if it != "turn"]) < hellos:
+                gate.told.append("turn")
+                await asyncio.sleep(0)
+
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for _ in range(hellos):
+            client = stack.enter_context(socket.create_connection(listening.getsockname()))
+            client.send(b"\x16")
+        asyncio.run(listen(listening))
+    return gate.told
+
+
+def test_between_two_handshakes_everybody_else_gets_a_turn():
+    """A thousand hellos at once are no reason to keep anybody waiting who is in the middle of something."""
+    told = what_happens(8)
+    assert 8 == told.count("begun")
+    assert ("begun", "begun") not in list(itertools.pairwise(told))
+
+
+def test_who_is_dropped_before_the_turn_comes_has_no_handshake():
+    told = what_happens(8, lambda gate: gate.tickets[-1].end(Reason.WORKER_FULL))
+    assert (7, 1) == (told.count("begun"), told.count(Reason.WORKER_FULL))
 
 
 # faults of ours
