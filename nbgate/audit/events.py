@@ -178,7 +178,7 @@ class AuthLogin(Event, frozen=True, tag="auth.login"):
 class AuthNotice(Event, frozen=True, tag="auth.notice"):
     """Something about a login that its owner should know. Not recorded: any credential.
 
-    `message`: right-password-wrong-code, new-network, recovery-code-used.
+    `message`: right-password-wrong-code, wrong-proof-in-session, new-network, recovery-code-used.
     """
 
     user: str

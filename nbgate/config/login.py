@@ -1,11 +1,11 @@
-"""Judge what an operator says of codes, second factors and how many logins may be tried.
+"""Judge what an operator says of codes, second factors, cookies and how many logins may be tried.
 
 Pure; it puts nothing into force. Each problem is a key, a text and a hint.
 """
 
 from collections.abc import Iterator
 
-from nbgate.config.schema import Config, Throttle
+from nbgate.config.schema import Config, Sessions, Throttle
 
 _NOW = 0
 
@@ -31,7 +31,19 @@ def judge_login(config: Config) -> Iterator[tuple[str, str, str]]:
             "different people would use different servers of one host, and a page of one server can act at the others",
             "name one upstream and run a gateway for each; or accept it: shared_origin = true",
         )
+    yield from _judge_sessions(config.sessions)
     yield from _judge_throttle(config.throttle)
+
+
+def _judge_sessions(sessions: Sessions) -> Iterator[tuple[str, str, str]]:
+    rotate, grace = sessions.rotate_seconds, sessions.rotate_grace_seconds
+    if rotate <= grace:
+        name = "rotate_seconds" if rotate != Sessions().rotate_seconds else "rotate_grace_seconds"
+        yield (
+            f"sessions.{name}",
+            "a cookie would be due to be replaced while the one before it is still good",
+            f"rotate_seconds is {rotate}: it is to be more than rotate_grace_seconds, {grace}",
+        )
 
 
 def _judge_throttle(throttle: Throttle) -> Iterator[tuple[str, str, str]]:

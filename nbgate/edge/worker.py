@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 
+from msgspec import structs
+
 from nbgate.clock import Clock
 from nbgate.edge.admission import Admission, End, Ticket
 from nbgate.edge.client_connection import ClientConnection
@@ -48,6 +50,7 @@ from nbgate.link.messages import (
     WorkerStatus,
 )
 from nbgate.model.client import Client
+from nbgate.model.route import Condition
 from nbgate.pipeline.request import audit_grace_is_over
 from nbgate.policy import compile_policy
 from nbgate.reasons import Reason
@@ -120,9 +123,16 @@ class WorkerCore:
         link.send(self._hello)
 
     def link_lost(self) -> None:
-        """Go on with the sessions that are known, until the supervisor brings a new link."""
+        """Go on with the sessions that are known, until the supervisor brings a new link and a snapshot comes on it.
+
+        Nobody is sent to an own page on the way to a notebook meanwhile: the keeper serves it.
+        """
         self._link = None
         self._sessions.link_lost()
+        if self._context is not None:
+            policy = self._context.policy
+            own = structs.replace(policy.own_state, condition=Condition.DOWN)
+            self._context.policy = structs.replace(policy, own_state=own)
 
     def take(self, message: ToWorker) -> None:
         """Act on a message of the keeper."""

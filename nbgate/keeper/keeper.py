@@ -4,6 +4,7 @@ It is made of parts that a test can replace one by one; it opens no file and no 
 answer of it leaves before what it says is durable.
 """
 
+import contextlib
 from typing import assert_never
 
 from msgspec import UNSET, structs
@@ -11,7 +12,7 @@ from msgspec import UNSET, structs
 from nbgate.audit.events import Event, UpstreamAppear, UpstreamChange, UpstreamDisappear
 from nbgate.config.allow import parse_allow
 from nbgate.config.schema import Config
-from nbgate.errors import CredentialRejected, LinkError
+from nbgate.errors import AuditError, CredentialRejected, LinkError
 from nbgate.http.headers import HeaderTables
 from nbgate.keeper.audit_writer import Stamp
 from nbgate.keeper.errands import Errands
@@ -147,12 +148,25 @@ class Keeper:
         if not self._put(begun.stored):  # the account changed while the login was being written down
             raise CredentialRejected
         if attempt.replaces is not None:
-            await self.revoke((attempt.replaces,), Reason.LOGGED_OUT, attempt.replaces.user)
+            try:
+                await self.revoke((attempt.replaces,), Reason.LOGGED_OUT, attempt.replaces.user)
+            except BaseException:  # the browser is not told of the new one then, which must not stay
+                with contextlib.suppress(AuditError):
+                    await self.revoke((begun.stored.session,), Reason.SESSION_REVOKED, "nbgate")
+                raise
         return begun.logged_in
 
     async def confirm(self, session: Session, password: str, code: str, client: str) -> None:
         """Have somebody who is logged in prove it again; see `Login.confirm`."""
         await self.login.confirm(session, password, code, client)
+
+    def new_device_cookie(self, session: Session) -> str | None:
+        """Return a device cookie for whoever has just changed how they sign in, and has proven who they are for it.
+
+        The change made a stranger of this browser too. None when the session is over by now.
+        """
+        stored = self.live.row(session.id)
+        return None if stored is None else self.login.device_cookie(stored)
 
     def is_second_factor_required(self, user: User) -> bool:
         """Say whether this person gets no further than their account page without a second factor."""

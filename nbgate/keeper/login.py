@@ -6,6 +6,7 @@ durably, before a worker or the browser hears of it; whatever fails on the way l
 failed is told to the audit only, and nobody waits longer or shorter for it.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -32,7 +33,7 @@ from nbgate.keeper.browsers import browser_label
 from nbgate.keeper.ended import EndSessions
 from nbgate.keeper.links import LINK_FACTOR, LoginLinks, is_fresh_from_link
 from nbgate.keeper.lockdown import Lockdown
-from nbgate.keeper.notices import RECOVERY_USED, WRONG_CODE, Notices
+from nbgate.keeper.notices import RECOVERY_USED, WRONG_CODE, WRONG_IN_SESSION, Notices
 from nbgate.keeper.penalties import KeeperPenalties
 from nbgate.keeper.throttle import KeeperThrottle, netblock_of, network_of
 from nbgate.keeper.turns import Turns, recorded_name
@@ -117,13 +118,14 @@ class LoginParts(Struct, frozen=True, kw_only=True):
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
-    """Credentials that may be looked at: who it would be, from where, and how it is counted."""
+    """Credentials that may be looked at: who it would be, from where, how it is counted; `in_session`: who it is."""
 
     credentials: Credentials
     counted: Attempt
     client: str
     request_id: str
     user: User | None
+    in_session: bool = False
 
 
 class Login:
@@ -206,8 +208,19 @@ class Login:
             client=client,
             request_id="",
             user=user,
+            in_session=True,
         )
         await self._in_turn(trial, lambda principal: self._spend(session, principal))
+
+    def device_cookie(self, stored: StoredSession, device_id: str = "") -> str:
+        """Return what says that the person of a session has logged in from its browser; "": one that had no name."""
+        return new_device_cookie(
+            self._parts.device_key,
+            stored.session.user,
+            device_id or new_device_id(self._parts.random_bytes(DEVICE_ID_BYTES)),
+            self._parts.clock.unix() + LIFETIME_SECONDS,
+            stored.cred_epoch,
+        )
 
     async def _trial_of(self, attempt: LoginAttempt) -> _Trial:
         try:
@@ -243,27 +256,45 @@ class Login:
 
     async def _begin(self, principal: Principal, attempt: LoginAttempt, device_id: str) -> Begun:
         stored, token = self._new_session(principal, attempt)
+        device_cookie = self.device_cookie(stored, device_id)
         await self._parts.flush_activity()
-        displaced = await self._parts.in_store(
-            self._parts.sessions.create, stored, spent=principal.spent, most=self._most(principal, attempt)
-        )
+        sessions, most = self._parts.sessions, self._most(principal, attempt)
+        created: list[tuple[bytes, ...]] = []
+
+        def create() -> tuple[bytes, ...]:
+            created.append(sessions.create(stored, spent=principal.spent, most=most))  # known, even if nobody waits
+            return created[0]
+
         try:
+            displaced = await self._parts.in_store(create)
             self._parts.lockdown.require_open()  # it may have begun since; what was in the store then is ended
             await self._parts.audit.append_durable(self._success(attempt, stored.session))
+            await self._end_displaced(principal.user, displaced)
         except BaseException:  # also when the client has gone: a session nobody was told of must not stay
-            await self._parts.in_store(self._parts.sessions.end, (stored.session.id,))
+            await self._undo(stored.session, created)
             raise
-        finally:
-            await self._parts.end_sessions(principal.user, displaced, Reason.SESSION_DISPLACED, "nbgate")
         self._notice(principal, attempt)
-        device_cookie = new_device_cookie(
-            self._parts.device_key,
-            principal.user,
-            device_id or new_device_id(self._parts.random_bytes(DEVICE_ID_BYTES)),
-            self._parts.clock.unix() + LIFETIME_SECONDS,
-            principal.cred_epoch,
-        )
         return Begun(stored, LoggedIn(stored.session, token, device_cookie))
+
+    async def _undo(self, session: Session, created: list[tuple[bytes, ...]]) -> None:
+        """End a session that nobody was told of; whom it displaced has ended in the store and ends everywhere.
+
+        The store does one thing after the other: a `create` that nobody waits for any more is done before this.
+        """
+
+        def end() -> None:
+            if created:  # else the id is not ours
+                self._parts.sessions.end((session.id,))
+
+        try:
+            await self._parts.in_store(end)
+        finally:
+            for displaced in created:
+                with contextlib.suppress(AuditError):  # what went wrong first is what is raised
+                    await self._end_displaced(session.user, displaced)
+
+    async def _end_displaced(self, user: str, displaced: tuple[bytes, ...]) -> None:
+        await self._parts.end_sessions(user, displaced, Reason.SESSION_DISPLACED, "nbgate")
 
     def _most(self, principal: Principal, attempt: LoginAttempt) -> int:
         """Return how many logins may be; the one that this replaces ends anyway, and no other for it."""
@@ -321,11 +352,11 @@ class Login:
                     throttle.wrong_code(trial.counted)
                 else:  # forgotten, most likely: it guesses nothing, and must not use up what guesses may cost
                     throttle.failed(trial.counted)
-                if trial.user is not None and trial.user.password_hash:  # else there is no password to be known
-                    self._parts.notices.note(trial.user.name, WRONG_CODE, trial.client, trial.request_id)
+                self._warn(trial, knows_password=True)
                 await audit.append_durable(self._refusal(trial, Reason.LOGIN_FAILED))
             case CredentialRejected():
                 throttle.failed(trial.counted)
+                self._warn(trial, knows_password=False)
                 await audit.append_durable(self._refusal(trial, Reason.LOGIN_FAILED))
             case LoginBusy():
                 audit.append(self._refusal(trial, Reason.LOGIN_BUSY))
@@ -333,6 +364,15 @@ class Login:
                 audit.append(self._refusal(trial, Reason.STORE_UNAVAILABLE))
             case _:  # LockedDown; or an AuditError, which cannot be recorded
                 pass
+
+    def _warn(self, trial: _Trial, *, knows_password: bool) -> None:
+        """Note what the owner should know: somebody knows the password, or guesses in a session that is theirs."""
+        if trial.user is None:
+            return
+        if knows_password and trial.user.password_hash:  # else there is no password to be known
+            self._parts.notices.note(trial.user.name, WRONG_CODE, trial.client, trial.request_id)
+        elif trial.in_session:
+            self._parts.notices.note(trial.user.name, WRONG_IN_SESSION, trial.client, trial.request_id)
 
     def _success(self, attempt: LoginAttempt, session: Session) -> AuthLogin:
         return AuthLogin(

@@ -1,5 +1,6 @@
 """What a person should know about logins to their account, kept for their account page: the newest `MAX_NOTICES`.
 
+What happens again from the same address is the same notice, with a count: many of them push nothing else off the page.
 Also where somebody has logged in from before: a login from another network is such a notice. A notice is recorded in
 the audit when it is noted and stored within a second, so that no answer waits for it: how long a login takes tells
 nobody whether the password was right (T05).
@@ -19,17 +20,19 @@ from nbgate.ports import StoreRunner, UserStore, ValueStore
 WRONG_CODE: Final = "right-password-wrong-code"
 NEW_NETWORK: Final = "new-network"
 RECOVERY_USED: Final = "recovery-code-used"
+WRONG_IN_SESSION: Final = "wrong-proof-in-session"
 MAX_NOTICES: Final = 20
 MAX_NETWORKS: Final = 20
 MAX_PENDING: Final = 1024  # people who have something to be stored; past it what comes new is in the audit only
 
 
 class Notice(Struct, frozen=True, gc=False, array_like=True):
-    """One thing to know: when it was, what it was, and the client's address."""
+    """One thing to know: when it was the last time, what it was, the client's address, and how often it was."""
 
     at_unix: float
     message: str
     client: str
+    count: int = 1
 
 
 class _Known(Struct, frozen=True, array_like=True):
@@ -70,7 +73,7 @@ class Notices:
         self._in_store = in_store
         self._audit = audit
         self._clock = clock
-        self._pending: dict[str, list[_Seen]] = {}
+        self._pending: dict[str, tuple[_Seen, ...]] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def of(self, user: str) -> tuple[Notice, ...]:
@@ -109,19 +112,25 @@ class Notices:
         """
         async with self._one_at_a_time:
             for user in list(self._pending):
-                await self._store(user, tuple(self._pending[user]))
+                await self._store(user)
 
     def _wait(self, user: str, seen: _Seen) -> None:
         if user in self._pending or len(self._pending) < MAX_PENDING:
-            self._pending[user] = [*self._pending.get(user, ()), seen][-MAX_NOTICES:]
+            self._pending[user] = _with_waiting(self._pending.get(user, ()), seen)
 
-    async def _store(self, user: str, waiting: tuple[_Seen, ...]) -> None:
-        known = await self._in_store(self._read, user)
-        if known is not None:
-            await self._add(user, known, waiting)
-        left = [seen for seen in self._pending.pop(user) if not any(seen is stored for stored in waiting)]
-        if left:
-            self._pending[user] = left
+    async def _store(self, user: str) -> None:
+        waiting, self._pending[user] = self._pending[user], ()  # its place is kept for what comes meanwhile
+        try:
+            known = await self._in_store(self._read, user)
+            if known is not None:
+                await self._add(user, known, waiting)
+        except BaseException:
+            for seen in self._pending[user]:
+                waiting = _with_waiting(waiting, seen)
+            self._pending[user] = waiting
+            raise
+        if not self._pending[user]:
+            del self._pending[user]
 
     async def _add(self, user: str, before: _Known, waiting: tuple[_Seen, ...]) -> None:
         known, news = before, []
@@ -156,8 +165,28 @@ def _with_seen(known: _Known, seen: _Seen) -> tuple[_Known, bool]:
         others = (other for other in known.networks if other != seen.network)
         known = structs.replace(known, networks=(seen.network, *others)[:MAX_NETWORKS])
     if is_news or not seen.network:
-        known = structs.replace(known, notices=(seen.notice, *known.notices)[:MAX_NOTICES])
+        newest, older = _counted(seen.notice, known.notices)
+        known = structs.replace(known, notices=(newest, *older)[:MAX_NOTICES])
     return known, is_news
+
+
+def _with_waiting(waiting: tuple[_Seen, ...], seen: _Seen) -> tuple[_Seen, ...]:
+    """Return what waits then; logins stay as they are: which network was new is judged in their order."""
+    if not seen.network:
+        newest, _ = _counted(seen.notice, tuple(each.notice for each in waiting if not each.network))
+        waiting = tuple(each for each in waiting if each.network or not _is_same(each.notice, newest))
+        seen = structs.replace(seen, notice=newest)
+    return (*waiting, seen)[-MAX_NOTICES:]
+
+
+def _counted(notice: Notice, before: tuple[Notice, ...]) -> tuple[Notice, list[Notice]]:
+    """Return a notice with how often it was in all, and those before it that say something else."""
+    count = notice.count + sum(each.count for each in before if _is_same(each, notice))
+    return structs.replace(notice, count=count), [each for each in before if not _is_same(each, notice)]
+
+
+def _is_same(one: Notice, other: Notice) -> bool:
+    return (one.message, one.client) == (other.message, other.client)
 
 
 def _name_of(user: str) -> str:

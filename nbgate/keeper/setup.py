@@ -93,10 +93,11 @@ class Setup:
         """
         async with self._one_at_a_time:
             self.require(token)
-            if await self._accounts.all():
+            try:
+                changed = await self._accounts.add_first(name, password, ACTOR)
+            except AccountError as error:  # another was first, maybe while this password was hashed
                 await self._forget()
-                raise _over()
-            changed = await self._accounts.add(name, password, ACTOR)
+                raise _over() from error
             await self._forget()
             return changed
 

@@ -108,6 +108,18 @@ class Accounts:
         canonical = parse_user_name(name)
         return await self._add(canonical, await self._hash(password), actor, role)
 
+    async def add_first(self, name: str, password: str, actor: str) -> Changed:
+        """Make an account if there is no other yet, which is judged in the moment it is stored.
+
+        Raises:
+            InputRefused: The name or the password cannot be accepted.
+            AccountError: There is one (410).
+            AuditError: It could not be recorded; there is no such account.
+        """
+        require_audit(self._parts.audit)
+        canonical = parse_user_name(name)
+        return await self._add(canonical, await self._hash(password), actor, None, is_first=True)
+
     async def add_prepared(self, name: str, password_hash: str, actor: str, role: Role | None = None) -> Changed:
         """Make an account whose password was hashed elsewhere; see `parse_prepared_hash`.
 
@@ -130,8 +142,12 @@ class Accounts:
         require_audit(self._parts.audit)
         return await self._add(parse_user_name(name), parse_imported_hash(password_hash), actor, role)
 
-    async def _add(self, canonical: str, password_hash: str, actor: str, role: Role | None) -> Changed:
+    async def _add(
+        self, canonical: str, password_hash: str, actor: str, role: Role | None, *, is_first: bool = False
+    ) -> Changed:
         def make(others: tuple[User, ...]) -> User:
+            if is_first and others:
+                raise AccountError(410, "there is an account already", "nbgate user list shows who there is")
             return User(
                 name=canonical,
                 password_hash=password_hash,

@@ -169,12 +169,13 @@ def _notebook(request: _Judged, route: Route, place: Place, now: float) -> Verdi
 
 
 def _may_rotate(request: _Judged) -> bool:
-    """Say whether a person can be sent to fetch another secret: not a frame in a page, nor while nothing may change."""
+    """Say whether a person can be sent to fetch another secret: not a frame in a page, nor while nobody can give it."""
     return (
         request.kind is _NAVIGATION
         and request.head.method == "GET"
         and request.head.fields.fetch_dest in {None, "document"}
         and not request.policy.audit_failing_since_unix
+        and request.policy.own_state.condition is not Condition.DOWN
     )
 
 

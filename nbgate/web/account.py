@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from nbgate.keeper.account_changes import AccountError
+from nbgate.keeper.notices import Notice
 from nbgate.model.session import Session
 from nbgate.reasons import Reason
 from nbgate.web.answers import see_other
@@ -16,6 +17,7 @@ from nbgate.web.asking import HOME
 from nbgate.web.bodies import read_form
 from nbgate.web.desk import Desk, Problem, confirm_fields
 from nbgate.web.lists import NOTICES, ROLES, SessionRow, logins_of, session_rows, tokens_of
+from nbgate.web.words import Moment, count
 
 END_FORM: Final = "end-session"
 END_OTHERS_FORM: Final = "end-other-sessions"
@@ -113,10 +115,7 @@ class _Account:
             "account.html",
             problem,
             said_role=ROLES[session.role],
-            notices=[
-                (self._desk.moment(each.at_unix), NOTICES.get(each.message, each.message), each.client)
-                for each in notices
-            ],
+            notices=[self._said(each) for each in notices],
             logins=logins_of(rows),
             tokens=len(tokens_of(rows)),
             has_password=bool(user.password_hash),
@@ -127,3 +126,8 @@ class _Account:
             ended=request.query.get("ended"),
             done=request.query.get("done", ""),
         )
+
+    def _said(self, notice: Notice) -> tuple[Moment, str, str, str]:
+        """Return when it was, what, from where, and how often if it was more than once: in words."""
+        times = count(notice.count, "time") if notice.count > 1 else ""
+        return self._desk.moment(notice.at_unix), NOTICES.get(notice.message, notice.message), notice.client, times

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.links import LINK_FACTOR
-from nbgate.keeper.notices import NEW_NETWORK, RECOVERY_USED, WRONG_CODE
+from nbgate.keeper.notices import NEW_NETWORK, RECOVERY_USED, WRONG_CODE, WRONG_IN_SESSION
 from nbgate.model.account import StoredSession
 from nbgate.model.session import Role, Scope
 from nbgate.web.words import Moment, count
@@ -32,6 +32,8 @@ NOTICES: Final = {
     NEW_NETWORK: "Signed in from a network that was new",
     RECOVERY_USED: "Signed in with a recovery code, which is used up now",
     WRONG_CODE: "The password was right and the code was wrong: unless that was you, somebody knows your password",
+    WRONG_IN_SESSION: "A wrong password or code was typed in a browser where you are signed in: unless that was you, "
+    "somebody else uses it",
 }
 
 _FACTORS: Final = {

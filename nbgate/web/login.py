@@ -10,6 +10,7 @@ from aiohttp import web
 
 from nbgate.errors import CredentialRejected, LockedDown, LoginBusy, LoginThrottled, NbgateError
 from nbgate.keeper.login import LoggedIn
+from nbgate.model.session import Session
 from nbgate.web.answers import json_answer, json_error, see_other
 from nbgate.web.asking import attempt_of, landing_of, set_device, set_session
 from nbgate.web.bodies import Fields, read_form, read_json, typed_code
@@ -133,6 +134,13 @@ def set_cookies(request: web.Request, answer: web.Response, logged_in: LoggedIn)
     """Have the browser keep what a login gave it."""
     set_session(request, answer, logged_in.token)
     set_device(request, answer, logged_in.device_cookie)
+
+
+def set_new_device(desk: Desk, request: web.Request, session: Session, answer: web.Response) -> None:
+    """Have the browser be known as before, after a change that made strangers of all browsers of its owner."""
+    device_cookie = desk.keeper.new_device_cookie(session)
+    if device_cookie is not None:
+        set_device(request, answer, device_cookie)
 
 
 def _next(landing: str | None, *, is_window: bool) -> str:

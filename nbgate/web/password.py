@@ -13,6 +13,7 @@ from nbgate.web.answers import see_other
 from nbgate.web.asking import HOME
 from nbgate.web.bodies import read_form
 from nbgate.web.desk import Desk, Problem, confirm_fields
+from nbgate.web.login import set_new_device
 
 PASSWORD_PAGE: Final = "/_nbgate/account/password"  # noqa: S105 - a path
 PASSWORD_FORM: Final = "password"  # noqa: S105 - a purpose
@@ -74,7 +75,9 @@ class _PasswordPage:
         )
         if isinstance(changed, Problem):
             return await self._page(request, session, changed)
-        return see_other(f"{HOME}?done=password")
+        answer = see_other(f"{HOME}?done=password")
+        set_new_device(self._desk, request, session, answer)
+        return answer
 
     async def _page(
         self, request: web.Request, session: Session, problem: Problem | None = None, *, is_weak: bool = False

@@ -18,6 +18,7 @@ from nbgate.web.asking import HOME, host_of
 from nbgate.web.bodies import BodyError, read_form, typed_code
 from nbgate.web.codes import show_codes
 from nbgate.web.desk import TOTP_PAGE, Desk, Problem, confirm_fields
+from nbgate.web.login import set_new_device
 
 BEGIN_FORM: Final = "totp-begin"
 CONFIRM_FORM: Final = "totp-confirm"
@@ -97,7 +98,9 @@ class _TotpPage:
         )
         if isinstance(made, Problem):
             return self._picture(request, session, enrolment, made)
-        return show_codes(self._desk, request, session, made, is_first=True)
+        answer = show_codes(self._desk, request, session, made, is_first=True)
+        set_new_device(self._desk, request, session, answer)
+        return answer
 
     async def _remove(self, request: web.Request, session: Session, form: Mapping[str, str]) -> web.Response:
         user = await self._keeper.accounts.get(session.user)
@@ -112,7 +115,9 @@ class _TotpPage:
         )
         if isinstance(removed, Problem):
             return await self._page(request, session, removed, removing=True)
-        return see_other(f"{HOME}?done=totp-off")
+        answer = see_other(f"{HOME}?done=totp-off")
+        set_new_device(self._desk, request, session, answer)
+        return answer
 
     def _picture(
         self, request: web.Request, session: Session, enrolment: Enrolment, problem: Problem | None = None

@@ -9,27 +9,12 @@ from playwright.sync_api import expect
 
 from nbgate.rewrite.html import BANNER
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
-from nbgate.testing.gateway import USER, running_gateway
-from nbgate.testing.jupyter import running_jupyter
+from nbgate.testing.gateway import USER
 from nbgate.web.answers import FOLDER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 BAR_MS = 40_000  # two tries of the script, each of which may wait for an answer
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(jupyter, tmp_path_factory):
-    environment = {"JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
-    folder = tmp_path_factory.mktemp("gateway")
-    with running_gateway(folder, f"localhost:{jupyter.port}", environment=environment) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

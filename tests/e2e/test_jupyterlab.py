@@ -12,8 +12,7 @@ from playwright.sync_api import expect
 
 from nbgate.rewrite.html import BANNER
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
-from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
-from nbgate.testing.jupyter import running_jupyter
+from nbgate.testing.gateway import CHEAP_LOGIN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -21,20 +20,6 @@ LIVE = re.compile(
     r"/api/(?!kernelspecs)|/_nbgate/|/lab/api/(workspaces|settings|extensions)|/login|/logout|/favicon\.ico"
 )
 """Answers that change from one request to the next, or are the gateway's own: not compared with the upstream's."""
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(jupyter, tmp_path_factory):
-    environment = {"JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
-    folder = tmp_path_factory.mktemp("gateway")
-    with running_gateway(folder, f"localhost:{jupyter.port}", environment=environment) as running:
-        yield running
 
 
 def work_in_lab(page, base, jupyter, tmp_path):

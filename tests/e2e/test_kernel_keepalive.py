@@ -13,7 +13,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
-from nbgate.testing.jupyter import running_jupyter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -21,12 +20,6 @@ IDLE_SECONDS = 1.5
 QUIET_SECONDS = 4 * IDLE_SECONDS
 ANSWER_SECONDS = 30.0
 PIECE_BYTES = 1 << 16
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
 
 
 @pytest.fixture

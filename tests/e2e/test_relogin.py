@@ -12,7 +12,7 @@ import pytest
 import relogin_steps as steps
 from playwright.sync_api import expect
 
-from nbgate.testing.browser import HOST, running_chromium
+from nbgate.testing.browser import HOST
 from nbgate.testing.gateway import running_gateway
 from nbgate.testing.jupyter import NOTEBOOK_6, running_jupyter
 from nbgate.testing.wait import wait_until
@@ -29,26 +29,6 @@ SESSION_ENDED, REFUSED = (
     4401,
     1006,
 )  # what a page is told: the one by the gateway, the other of any handshake that failed
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(jupyter, tmp_path_factory):
-    environment = {"JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
-    folder = tmp_path_factory.mktemp("gateway")
-    with running_gateway(folder, f"localhost:{jupyter.port}", environment=environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ import second_factor_steps as steps
 import secrets_hunt
 from playwright.sync_api import expect
 
-from nbgate.testing.browser import running_chromium
 from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
-from nbgate.testing.jupyter import running_jupyter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -31,22 +29,10 @@ HANDSHAKE = {
 
 
 @pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    with running_jupyter(tmp_path_factory.mktemp("jupyter")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(jupyter, tmp_path_factory):
     environment = {"JUPYTER_RUNTIME_DIR": str(jupyter.runtime)}
     folder, upstream = tmp_path_factory.mktemp("gateway"), f"localhost:{jupyter.port}"
     with running_gateway(folder, upstream, environment=environment, config=EDITORS_NEED_A_CODE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_chromium() as running:
         yield running
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from nbgate.rewrite.html import BANNER
-from nbgate.testing.browser import HOST, running_chromium
+from nbgate.testing.browser import HOST
 from nbgate.web.answers import FOLDER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -97,12 +97,6 @@ class Site:
             route.fulfill(
                 body=f"<!doctype html><html><head>{BANNER.decode()}</head>{self.page}</body>", headers=headers
             )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_chromium() as running:
-        yield running
 
 
 @pytest.fixture
@@ -221,7 +215,8 @@ def test_after_a_new_login_it_says_what_does_not_go_on_by_itself(site, kind, min
     expect(bar(page)).to_have_count(0)
 
 
-def test_it_says_that_kernels_come_back_until_they_are_back(site):
+def signed_in_while_kernels_are_missing(site):
+    """Return a page that lost a kernel with its session, and asks for it once more after the new login."""
     page = site.open()
     site.end()
     site.kernel = 424
@@ -230,20 +225,18 @@ def test_it_says_that_kernels_come_back_until_they_are_back(site):
     site.sign_in(page)
     page.context.clock.run_for(3000)
     expect(words(page)).to_have_text(GOES_ON)
+    return page
+
+
+def test_it_says_that_kernels_come_back_until_they_are_back(site):
+    page = signed_in_while_kernels_are_missing(site)
     site.kernel = 200
     page.evaluate("path => fetch(path + '?2')", KERNEL)
     expect(bar(page)).to_have_count(0)
 
 
 def test_what_is_said_of_kernels_goes_away_if_nobody_asks_for_them_any_more(site):
-    page = site.open()
-    site.end()
-    site.kernel = 424
-    page.evaluate("path => fetch(path)", KERNEL)
-    let_pass(page, CHECK_SECONDS)
-    site.sign_in(page)
-    page.context.clock.run_for(3000)
-    expect(words(page)).to_have_text(GOES_ON)
+    page = signed_in_while_kernels_are_missing(site)
     page.context.clock.run_for(MINUTE * 1000)
     expect(bar(page)).to_have_count(0)
 

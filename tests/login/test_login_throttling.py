@@ -1,5 +1,7 @@
 """T01, T02, T06: who guesses is slowed down before anything is hashed, and nobody locks the owner out."""
 
+import re
+
 import pytest
 from people import DEVICE, SESSION, Browser
 
@@ -53,6 +55,20 @@ def test_t01_a_crowd_of_strangers_does_not_lock_the_owner_out(gateway, browser):
     stranger = Browser(gateway, "127.0.1.1")
     seconds_to_wait(stranger.sign_in("ada", PASSWORD))
     assert 200 == browser.sign_in("ada", PASSWORD).status
+
+
+def test_t01_a_new_password_leaves_the_browser_known_in_which_its_owner_set_it(gateway, browser):
+    browser.sign_in("ada", PASSWORD)
+    former, page = browser.cookies[DEVICE], browser.go("/_nbgate/account/password").body.decode()
+    (token,) = re.findall(r'name="form_token" value="([^"]+)"', page)
+    form = {"form_token": token, "password": PASSWORD, "new": "violet kettle 93 orbit"}
+    done = browser.send("POST", "/_nbgate/account/password", form=form | {"again": form["new"]})
+    assert (303, {DEVICE}, 200) == (done.status, set(done.cookies), browser.status())
+    gateway.advance(3600)
+    attack(gateway)
+    seconds_to_wait(Browser(gateway, "127.0.1.1", {DEVICE: former}).sign_in("ada", form["new"]))
+    known = Browser(gateway, "127.0.1.2", {DEVICE: browser.cookies[DEVICE]})
+    assert 200 == known.sign_in("ada", form["new"]).status
 
 
 def test_t01_an_owner_without_a_known_browser_gets_in_by_a_link_made_on_the_machine(gateway):

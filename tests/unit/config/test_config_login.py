@@ -4,11 +4,12 @@ import pytest
 
 from nbgate.config.document import File, Source, build_config
 from nbgate.config.login import judge_login
-from nbgate.config.schema import Config, Throttle
+from nbgate.config.schema import Config, Sessions, Throttle
 from nbgate.errors import ConfigError
 
 ADDRESS = "one address could try more often than the whole network it is in"
 SHARED = "different people would use different servers of one host, and a page of one server can act at the others"
+ROTATION = "a cookie would be due to be replaced while the one before it is still good"
 DEVICE = "a browser that has logged in before would wait longer than one that has not"
 
 
@@ -23,6 +24,8 @@ DEVICE = "a browser that has logged in before would wait longer than one that ha
         Config(allow=("/=ada",), upstream=("localhost:8888",)),
         Config(allow=("/a/=ada", "/b/=bob"), shared_origin=True),
         Config(contact="Ada Lovelace, room 3: ada@example.org"),
+        Config(sessions=Sessions(rotate_seconds=60.5)),
+        Config(sessions=Sessions(rotate_grace_seconds=86399.0)),
         Config(throttle=Throttle(network_burst=10, factor_device_seconds=7200.0)),
     ],
 )
@@ -43,6 +46,10 @@ def test_what_holds_together(config):
         (Config(require_second_factor=("all", "owner")), "require_second_factor", "a role is named twice"),
         (Config(contact="ada\nbob"), "contact", "it is not one line of text"),
         (Config(contact="ada\x1b[2J"), "contact", "it is not one line of text"),
+        (Config(sessions=Sessions(rotate_seconds=60.0)), "sessions.rotate_seconds", ROTATION),
+        (Config(sessions=Sessions(rotate_seconds=1.0)), "sessions.rotate_seconds", ROTATION),
+        (Config(sessions=Sessions(rotate_grace_seconds=86400.0)), "sessions.rotate_grace_seconds", ROTATION),
+        (Config(sessions=Sessions(rotate_seconds=9.0, rotate_grace_seconds=9.5)), "sessions.rotate_seconds", ROTATION),
         (Config(throttle=Throttle(network_burst=9)), "throttle.network_burst", ADDRESS),
         (Config(throttle=Throttle(address_burst=31)), "throttle.address_burst", ADDRESS),
         (Config(throttle=Throttle(address_burst=50, network_burst=40)), "throttle.network_burst", ADDRESS),
@@ -57,11 +64,12 @@ def test_what_is_wrong(config, key, text):
 
 
 def test_what_is_wrong_is_told_with_its_place():
-    text = "totp_window = [-1]\n[throttle]\naddress_burst = 40\n"
+    text = "totp_window = [-1]\n[sessions]\nrotate_grace_seconds = 90000\n[throttle]\naddress_burst = 40\n"
     with pytest.raises(ConfigError) as caught:
         build_config(Source(environ={"HOME": "/home/ada"}), File(path="/x.toml", text=text))
 
     assert [
         "/x.toml:1: totp_window: the present code, 0, is not among those that are good",
-        f"/x.toml:3: throttle.address_burst: {ADDRESS}",
+        f"/x.toml:3: sessions.rotate_grace_seconds: {ROTATION}",
+        f"/x.toml:5: throttle.address_burst: {ADDRESS}",
     ] == [str(problem) for problem in caught.value.problems]

@@ -85,6 +85,25 @@ def test_without_a_keeper_known_sessions_go_on_and_unknown_ones_are_refused(rig,
     assert 200 == status(rig, cookie=unknown)
 
 
+def test_without_a_keeper_nobody_is_sent_to_it_for_another_secret(rig, stub):
+    cookie = rig.login(rotate_unix=rig.clock.unix())
+    page = {"cookie": cookie, "extra": "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"}
+    assert 303 == status(rig, "/lab", **page)
+    rig.cut_link()
+    wait_until(lambda: rig.core._link is None, what="the loss is known")
+    assert 200 == status(rig, "/lab", **page)
+    assert 502 <= status(rig, "/_nbgate/account", **page) <= 503  # tried: there is no keeper behind it
+    rig.relink()
+    wait_until(lambda: status(rig, "/lab", **page) == 303, what="the snapshot is in force")
+
+
+async def test_a_link_that_is_lost_before_the_first_snapshot_breaks_nothing():
+    core, ready = await bare()
+    core.linked(FullLink())
+    core.link_lost()
+    assert (None, []) == (core._link, ready)
+
+
 def test_records_of_the_time_without_a_keeper_are_handed_over_on_the_next_link(rig):
     rig.cut_link()
     wait_until(lambda: rig.core._link is None, what="the loss is known")

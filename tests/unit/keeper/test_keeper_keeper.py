@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from nbgate.config.schema import Config, Sessions
+from nbgate.crypto.devices import verify_device_cookie
 from nbgate.errors import CredentialRejected, LockedDown
 from nbgate.keeper.guarded import Upstreams, route_name
 from nbgate.keeper.login import LoginAttempt
@@ -65,6 +66,16 @@ async def test_a_login_reaches_every_worker(rig):
     links = [rig.attach(0), rig.attach(1)]
     session = await log_in(rig)
     assert [[SessionPut(session=session)]] * 2 == [link.of(SessionPut) for link in links]
+
+
+async def test_a_browser_gets_another_device_cookie_for_the_session_it_has(rig):
+    session = await log_in(rig)
+    stranger = await log_in(rig)
+    await rig.keeper.accounts.set_password("ada", "another horse battery", "ada", keep=session.id)
+    user = rig.state.users.get("ada")
+    cookie = rig.keeper.new_device_cookie(session)
+    assert verify_device_cookie(rig.values["device_key"], "ada", cookie, rig.clock.unix(), user.cred_epoch)
+    assert None is rig.keeper.new_device_cookie(stranger)
 
 
 async def test_a_worker_that_asks_is_answered(rig):

@@ -1,6 +1,7 @@
 """A login from end to end: THREATS T01 to T06 and T11 at the keeper, in the order of its checks."""
 
 import asyncio
+import threading
 from collections import Counter
 
 import pytest
@@ -22,8 +23,10 @@ from nbgate.errors import (
     StoreError,
 )
 from nbgate.keeper.login import LoginAttempt
+from nbgate.link.messages import SessionPut, SessionsRevoked
 from nbgate.model.session import Role
 from nbgate.reasons import Reason
+from nbgate.stores.thread import StoreThread
 from nbgate.testing.keeper_parts import PASSWORD, Rig
 
 WRONG = "wrong horse battery"
@@ -409,6 +412,91 @@ async def test_a_login_that_cannot_be_recorded_ends_whom_it_displaced_all_the_sa
     assert ((), None) == (rig.state.sessions.all(), rig.keeper.find_session(first.id))
 
 
+class Entered:
+    """A call that says when it has begun, and goes on when it is let."""
+
+    def __init__(self, real):
+        self._real = real
+        self._begun, self._goes_on = threading.Event(), threading.Event()
+
+    def __call__(self, *args, **kwargs):
+        self._begun.set()
+        assert self._goes_on.wait(10)
+        return self._real(*args, **kwargs)
+
+    async def begun(self):
+        assert await asyncio.to_thread(self._begun.wait, 10)
+
+    def go_on(self):
+        self._goes_on.set()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_a_client_that_goes_away_while_the_store_writes_leaves_no_session_and_ends_whom_it_displaced(
+    rig, is_good
+):
+    """T17: the store does not stop what it has begun."""
+    config = Config(sessions=Sessions(per_user=1))
+    rig.keeper.apply(config, rig.keeper.material, rig.keeper.snapshot(0).tables, rig.keeper.snapshot(0).rules)
+    first = (await rig.keeper.log_in(attempt())).session
+    store = StoreThread()
+    replace_parts(rig, in_store=store.run)
+    create = rig.state.sessions.create = Entered(rig.state.sessions.create)
+    under_way = asyncio.ensure_future(rig.keeper.log_in(attempt()))
+    await create.begun()
+    if not is_good:
+        await rig.keeper.accounts.disable("ada", ACTOR)
+    under_way.cancel()
+    create.go_on()
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+    store.close()
+    assert ((), None) == (rig.state.sessions.all(), rig.keeper.find_session(first.id))
+    reasons = [record["event.reason"] for record in rig.sink.records("session.end")]
+    assert ["session-displaced" if is_good else "user-disabled"] == reasons
+    assert {} == rig.keeper.throttle._throttle._under_way
+
+
+async def test_a_displaced_login_whose_end_cannot_be_recorded_is_over_and_so_is_the_new_one(rig):
+    config = Config(sessions=Sessions(per_user=1))
+    rig.keeper.apply(config, rig.keeper.material, rig.keeper.snapshot(0).tables, rig.keeper.snapshot(0).rules)
+    first = (await rig.keeper.log_in(attempt())).session
+    real = rig.keeper.login._parts.end_sessions
+
+    async def end_sessions(*args):
+        rig.sink.broken = True
+        await real(*args)
+
+    replace_parts(rig, end_sessions=end_sessions)
+    with pytest.raises(AuditError):
+        await rig.keeper.log_in(attempt())
+    assert ((), None) == (rig.state.sessions.all(), rig.keeper.find_session(first.id))
+
+
+async def test_a_login_whose_id_is_taken_leaves_the_session_that_has_it_alone(rig):
+    replace_parts(rig, random_bytes=bytes)
+    session = (await rig.keeper.log_in(attempt())).session
+    with pytest.raises(StoreError):
+        await rig.keeper.log_in(attempt())
+    assert (session.id,) == tuple(row.session.id for row in rig.state.sessions.all())
+    assert session == rig.keeper.find_session(session.id)
+
+
+async def test_a_login_that_cannot_end_the_one_it_replaces_leaves_no_session(rig):
+    first = (await rig.keeper.log_in(attempt())).session
+    link, real = rig.attach(), rig.keeper._ending.revoke
+
+    async def revoke(*args):
+        rig.sink.broken = True
+        await real(*args)
+
+    rig.keeper._ending.revoke = revoke
+    with pytest.raises(AuditError):
+        await rig.keeper.log_in(attempt(replaces=first))
+    assert ((), ()) == (rig.state.sessions.all(), rig.keeper.sessions_of(None))
+    assert [first.id, link.of(SessionPut)[0].session.id] == [told.ids[0] for told in link.of(SessionsRevoked)]
+
+
 async def test_an_account_that_changes_during_the_login_wins(rig):
     real = rig.state.users.get
     user = real("ada")
@@ -460,8 +548,8 @@ async def test_a_wrong_code_looks_like_a_wrong_password_and_alarms_the_owner(rig
     assert 1 == len(set(errors))
     assert {"login-failed"} == {record["event.reason"] for record in failures(rig)}
     assert ["right-password-wrong-code"] * 2 == [record["message"] for record in rig.sink.records("auth.notice")]
-    assert [("right-password-wrong-code", "192.0.2.7")] * 2 == [
-        (notice.message, notice.client) for notice in await rig.keeper.notices.of("ada")
+    assert [("right-password-wrong-code", "192.0.2.7", 2)] == [
+        (notice.message, notice.client, notice.count) for notice in await rig.keeper.notices.of("ada")
     ]
     assert () == rig.state.sessions.all()
     assert "in" == await outcome(rig, code=code_of(rig, totp))  # what a stranger tried has used up nothing
@@ -532,6 +620,31 @@ async def test_a_change_asks_for_the_password_again(rig):
     assert {"ada"} == {record["user.name"] for record in failures(rig)}
 
 
+async def test_the_owner_hears_of_wrong_proofs_in_a_session_of_theirs(rig):
+    session = (await rig.keeper.log_in(attempt())).session
+    for client in ("192.0.2.7", "198.51.100.1", *["192.0.2.7"] * 8):
+        with pytest.raises(CredentialRejected):
+            await rig.keeper.confirm(session, WRONG, "", client)
+    with pytest.raises(LoginThrottled):
+        await rig.keeper.confirm(session, WRONG, "", "203.0.113.1")
+    assert [("wrong-proof-in-session", "192.0.2.7", 9), ("wrong-proof-in-session", "198.51.100.1", 1)] == [
+        (notice.message, notice.client, notice.count) for notice in await rig.keeper.notices.of("ada")
+    ]
+    assert "CredentialRejected" == await outcome(rig, password=WRONG)  # at the door it is nobody's alarm
+    assert 10 == len(rig.sink.records("auth.notice"))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_wrong_code_in_a_session_says_that_the_password_is_known_if_there_is_one(rig, totp, alone):
+    session = (await rig.keeper.log_in(attempt(code=code_of(rig, totp)))).session
+    if alone:
+        await rig.keeper.factors.set_totp_alone("ada", ACTOR, keep=session.id)
+    with pytest.raises(SecondFactorRejected):
+        await rig.keeper.confirm(session, "" if alone else PASSWORD, "000000", "192.0.2.7")
+    told = [notice.message for notice in await rig.keeper.notices.of("ada")]
+    assert ["wrong-proof-in-session" if alone else "right-password-wrong-code"] == told
+
+
 async def test_a_change_uses_the_code_up(rig, totp):
     session = (await rig.keeper.log_in(attempt(code=code_of(rig, totp)))).session
     rig.clock.advance(30.0)
@@ -551,7 +664,8 @@ async def test_a_change_uses_the_code_up(rig, totp):
 async def test_who_came_by_a_link_has_nothing_to_prove_for_ten_minutes(rig):
     link = await rig.keeper.links.make("ada", ACTOR)
     session = (await rig.keeper.log_in_by_link(link, attempt())).session
-    await rig.keeper.confirm(session, "", "", "192.0.2.7")
+    await rig.keeper.confirm(session, WRONG, "", "192.0.2.7")
+    assert () == await rig.keeper.notices.of("ada")
     rig.clock.advance(600.0)
     with pytest.raises(CredentialRejected):
         await rig.keeper.confirm(session, "", "", "192.0.2.7")

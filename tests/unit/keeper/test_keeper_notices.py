@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from nbgate.errors import StoreError
@@ -52,6 +53,54 @@ async def test_only_the_newest_are_kept(rig):
     assert MAX_NOTICES == len(await news(made))
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_many_equal_notices_are_one_with_a_count_and_push_nothing_off(rig, at_once):
+    made = notices(rig)
+    made.note("ada", "other", "192.0.2.7")
+    made.note("ada", WRONG_CODE, "192.0.2.8")
+    for _ in range(3 * MAX_NOTICES):
+        rig.clock.advance(1.0)
+        made.note("ada", WRONG_CODE, "192.0.2.7")
+        if not at_once:
+            await made.flush()
+    now = rig.clock.unix()
+    expected = (
+        Notice(now, WRONG_CODE, "192.0.2.7", 60),
+        Notice(now - 60.0, WRONG_CODE, "192.0.2.8"),
+        Notice(now - 60.0, "other", "192.0.2.7"),
+    )
+    assert expected == await made.of("ada")
+    rig.clock.advance(1.0)
+    made.note("ada", "other", "192.0.2.7")
+    again = await made.of("ada")
+    assert [(now + 1.0, "other", 2), (now, WRONG_CODE, 60)] == [
+        (notice.at_unix, notice.message, notice.count) for notice in again[:2]
+    ]
+    assert again == await notices(rig).of("ada")  # after a restart
+    assert 63 == len(rig.sink.records("auth.notice"))
+
+
+async def test_logins_and_notices_of_a_second_keep_out_of_each_other_s_way(rig):
+    made = notices(rig)
+    made.logged_in("ada", "192.0.2.0/24", "192.0.2.7")
+    made.note("ada", NEW_NETWORK, "198.51.100.7")
+    made.logged_in("ada", "198.51.100.0/24", "198.51.100.7")
+    made.note("ada", NEW_NETWORK, "198.51.100.7")
+    assert [(NEW_NETWORK, "198.51.100.7", 3)] == [
+        (notice.message, notice.client, notice.count) for notice in await made.of("ada")
+    ]
+
+
+async def test_what_was_stored_before_there_were_counts_is_read(rig):
+    since = rig.state.users.get("ada").created_unix
+    before = (since, ((since, WRONG_CODE, "192.0.2.7"),), ("192.0.2.0/24",))
+    rig.state.values.put("notices:ada", msgspec.msgpack.encode(before))
+    made = notices(rig)
+    assert (Notice(since, WRONG_CODE, "192.0.2.7", 1),) == await made.of("ada")
+    made.note("ada", WRONG_CODE, "192.0.2.7")
+    assert [2] == [notice.count for notice in await made.of("ada")]
+
+
 async def test_a_login_from_another_network_is_news_and_the_very_first_is_not(rig):
     made = notices(rig)
     await log_in_from(made, "192.0.2", "192.0.2", "198.51.100", "192.0.2", "198.51.100", "203.0.113")
@@ -97,9 +146,33 @@ async def test_what_cannot_be_stored_is_tried_again(rig):
     made.note("ada", WRONG_CODE, "192.0.2.7")
     with pytest.raises(StoreError):
         await made.flush()
+    made.note("ada", "other", "192.0.2.8")
+    with pytest.raises(StoreError):
+        await made.flush()
+    made.note("ada", WRONG_CODE, "192.0.2.7")
     rig.state.values.put = put
-    assert ["192.0.2.7"] == await news(made)
-    assert 1 == len(rig.sink.records("auth.notice"))
+    assert ["192.0.2.7", "192.0.2.8"] == await news(made)
+    assert [2, 1] == [notice.count for notice in await made.of("ada")]
+    assert 3 == len(rig.sink.records("auth.notice"))
+
+
+async def test_what_comes_while_it_could_not_be_stored_waits_with_it(rig):
+    made = notices(rig)
+
+    async def slow(_call, *_args):
+        await asyncio.sleep(0)
+        raise StoreError("the state cannot be used")
+
+    made._in_store, real = slow, made._in_store
+    made.note("ada", WRONG_CODE, "one")
+    under_way = asyncio.ensure_future(made.flush())
+    await asyncio.sleep(0)
+    made.note("ada", WRONG_CODE, "two")
+    made.note("ada", WRONG_CODE, "one")
+    with pytest.raises(StoreError):
+        await under_way
+    made._in_store = real
+    assert [("one", 2), ("two", 1)] == [(notice.client, notice.count) for notice in await made.of("ada")]
 
 
 async def test_what_another_version_wrote_is_forgotten(rig):

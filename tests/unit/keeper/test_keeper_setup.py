@@ -110,6 +110,20 @@ async def test_of_two_who_come_at_once_one_gets_the_account(setup, rig):
     assert ["ada", 410] == [getattr(done[0], "user", None), getattr(done[1], "status", None)]
 
 
+async def test_an_operator_who_adds_somebody_at_the_same_time_makes_the_link_void(setup, rig, tmp_path):
+    token = await offered(setup)
+    added, refused = await asyncio.gather(
+        rig.keeper.accounts.add("ada", PASSWORD, "uid:0 root"),
+        setup.make_account(token, "bob", PASSWORD),
+        return_exceptions=True,
+    )
+
+    assert ("ada", 410) == (added.user, refused.status)
+    assert "this link makes the first account, once and for 15 minutes, and is over" == refused.public
+    assert ["ada"] == [user.name for user in await rig.keeper.accounts.all()]
+    assert (False, False) == (is_good(setup, token), (tmp_path / "setup-link").exists())
+
+
 async def test_once_there_is_an_account_no_link_makes_another(setup, rig, tmp_path):
     token = await offered(setup)
     await rig.keeper.accounts.add("ada", PASSWORD, "uid:0 root")

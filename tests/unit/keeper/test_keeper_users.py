@@ -24,6 +24,19 @@ async def test_an_account_is_added_once_under_its_canonical_name(rig):
     assert (409, "there is a user bob already") == (caught.value.status, caught.value.public)
 
 
+async def test_the_first_account_is_made_once_and_only_while_there_is_no_other():
+    rig = Rig()
+    made = await rig.keeper.accounts.add_first("Ada", PASSWORD, ROOT)
+    assert ("ada", Role.OWNER) == (made.user, rig.state.users.get("ada").role)
+    for name in ("bob", "ada"):
+        with pytest.raises(AccountError) as caught:
+            await rig.keeper.accounts.add_first(name, PASSWORD, ROOT)
+        assert (410, "there is an account already") == (caught.value.status, caught.value.public)
+    assert ["ada"] == [user.name for user in rig.state.users.all()]
+    assert 1 == len(rig.sink.records("user.change"))
+    await rig.close()
+
+
 async def test_every_change_is_recorded_with_who_did_it(rig):
     accounts = rig.keeper.accounts
     await accounts.add("bob", PASSWORD, ROOT)

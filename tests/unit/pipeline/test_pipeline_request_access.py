@@ -322,6 +322,14 @@ def test_no_secret_is_replaced_while_nothing_can_be_recorded():
     assert "lab" == told(judge("GET", "/lab/tree", NAVIGATION, session=DUE, policy=policy_of(failing=NOW - 1)))
 
 
+def test_no_secret_is_replaced_while_the_keeper_is_gone_and_own_pages_are_tried():
+    own = msgspec.structs.replace(POLICY.own_state, condition=Condition.DOWN)
+    policy = msgspec.structs.replace(POLICY, own_state=own)
+    assert "lab" == told(judge("GET", "/lab/tree", NAVIGATION, session=DUE, policy=policy))
+    assert "own" == told(judge("GET", "/_nbgate/account", NAVIGATION, session=DUE, policy=policy))
+    assert "own" == told(judge("GET", "/_nbgate/refresh", NAVIGATION, session=DUE, policy=policy))
+
+
 # penalties
 
 REFUSED = (429, "penalty", "30")

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 import pyotp
 
+from nbgate.crypto.devices import verify_device_cookie
 from nbgate.keeper.login import LoginAttempt
 from nbgate.testing.keeper_parts import PASSWORD
 
@@ -105,6 +106,12 @@ class Browser:
     def code(self, secret):
         """Return the code that the phone shows now."""
         return pyotp.TOTP(secret).at(int(self.rig.clock.unix()))
+
+    def devices(self, shown):
+        """Return the device ids in the cookies of an answer, which the account as it is now has to accept."""
+        epoch, key = self.rig.state.users.get(self.session.user).cred_epoch, self.rig.values["device_key"]
+        texts = [cookie.partition("=")[2].partition(";")[0] for cookie in shown.cookies if "nbgate_dev" in cookie]
+        return [verify_device_cookie(key, self.session.user, text, self.rig.clock.unix(), epoch) for text in texts]
 
     @property
     def is_signed_in(self):

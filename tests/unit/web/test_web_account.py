@@ -142,6 +142,21 @@ async def test_notices_are_said_in_words_the_newest_first(ada, rig):
     assert "from 203.0.113.9" in shown.text
 
 
+async def test_a_notice_says_how_often_it_was(ada, rig):
+    for client in ("203.0.113.9", "203.0.113.9", "198.51.100.23", "203.0.113.9"):
+        rig.keeper.notices.note("ada", WRONG_CODE, client)
+    shown = await ada.go(HOME)
+    assert (2, 1) == (shown.text.count("somebody knows your password"), shown.text.count("(3 times)"))
+    assert "time)" not in shown.text.replace("(3 times)", "")
+
+
+async def test_a_wrong_password_in_a_session_is_a_notice_to_its_owner(ada, elsewhere):
+    await elsewhere.press(await elsewhere.go(f"{HOME}?end=others"), password="wrong horse battery")
+    shown = await ada.go(HOME)
+    assert "A wrong password or code was typed in a browser where you are signed in" in shown.text
+    assert "wrong-proof-in-session" not in shown.text
+
+
 async def test_it_says_how_somebody_signs_in(ada):
     shown = await ada.go(HOME)
     assert "not set up: whoever has your password can sign in" in shown.text

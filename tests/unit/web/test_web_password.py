@@ -16,6 +16,7 @@ async def test_the_password_changes_and_everywhere_else_is_signed_out(ada, clien
     done = await ada.press(asked, password=PASSWORD, new=NEW, again=NEW)
     assert (303, "/_nbgate/account?done=password") == (done.status, done.location)
     assert (True, False) == (ada.is_signed_in, other.is_signed_in)
+    assert (1, 1) == (len(ada.devices(done)), len(done.cookies))
     assert "Your new password is set." in (await ada.go(done.location)).text
     assert await other.sign_in("ada", password=NEW)
 
@@ -37,6 +38,7 @@ async def test_what_is_wrong_is_said_and_nothing_changed(ada, client, rig, chang
     assert (status, "Change your password", True) == (shown.status, shown.heading, said in shown.problem)
     assert (said == "This password is weak") == ('name="anyway"' in shown.raw)
     assert not any(f'value="{typed}"' in shown.raw for typed in filled.values())
+    assert [] == shown.cookies
     assert await Browser(client, rig).sign_in()
 
 
@@ -71,6 +73,19 @@ async def test_who_came_by_a_link_sets_one_without_the_old_one_for_a_while(stran
     assert {"password", "new", "again"} == (await stranger.go(PAGE)).fields
     assert "You came by a sign-in link" not in (await stranger.go("/_nbgate/account")).text
     assert 403 == (await stranger.press(asked, new=NEW, again=NEW)).status
+
+
+async def test_a_browser_whose_session_ended_with_the_change_is_not_known(ada, rig, monkeypatch):
+    set_password = rig.keeper.accounts.set_password
+
+    async def and_sign_out(*args, **kwargs):
+        changed = await set_password(*args, **kwargs)
+        await rig.keeper.revoke_user("ada", "uid:0 root")
+        return changed
+
+    monkeypatch.setattr(rig.keeper.accounts, "set_password", and_sign_out)
+    done = await ada.fill(PAGE, password=PASSWORD, new=NEW, again=NEW)
+    assert (303, []) == (done.status, done.cookies)
 
 
 async def test_a_password_is_judged_by_length_repetition_and_strength():

@@ -38,6 +38,7 @@ async def test_a_code_switches_it_on_and_recovery_codes_are_shown_once(ada, clie
     code = ada.code(secret_of(shown))
     made = await ada.press(shown, code=f"{code[:3]} {code[3:]}")
     assert (200, "Keep these recovery codes") == (made.status, made.heading)
+    assert ([], 1, 1) == (shown.cookies, len(ada.devices(made)), len(made.cookies))
     codes = codes_of(made)
     assert (10, 10) == (len(codes), len(set(codes)))
     assert all(re.fullmatch(r"([A-Z2-7]{5}-){4}[A-Z2-7]{5}", each) for each in codes)
@@ -53,6 +54,7 @@ async def test_a_mistyped_code_keeps_the_picture(ada):
     again = await ada.press(shown, code="000000")
     assert (403, "Set up the code", secret_of(shown)) == (again.status, again.heading, secret_of(again))
     assert "This code is not the right one." in again.problem
+    assert [] == again.cookies
     assert 200 == (await ada.press(again, code=ada.code(secret_of(again)))).status
 
 
@@ -99,6 +101,7 @@ async def test_it_is_switched_off_after_password_and_code(ada, client, rig):
     assert (403, "Switch the code off?") == (refused.status, refused.heading)
     done = await ada.press(asked, password=PASSWORD, code=ada.code(secret))
     assert (303, "/_nbgate/account?done=totp-off") == (done.status, done.location)
+    assert ([], 1, 1) == (refused.cookies, len(ada.devices(done)), len(done.cookies))
     assert "The code is switched off." in (await ada.go(done.location)).text
     assert await Browser(client, rig).sign_in()
     assert "Code from your phone" == (await ada.go(f"{PAGE}?remove")).heading
