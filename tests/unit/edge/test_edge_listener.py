@@ -259,11 +259,12 @@ def test_a_handshake_that_breaks_in_our_own_code_frees_its_place_and_is_logged(r
 @pytest.mark.parametrize(
     "sent", [b"\x80\x2e\x01\x00\x02", b"\x00" * 100, b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\x00" + b"\x01" * 512]
 )
-def test_garbage_is_one_record_and_no_more(rig, sent):
+def test_garbage_is_one_record_and_no_more(stub, sent):
     """THREATS F30: an SSLv2 hello, zeros, another protocol, a handshake that is none."""
-    with capture_logs() as logs, plain(rig) as client:
-        client.send(sent)
-        client.read_to_end()
-        rig.wait_for(HttpReject)
-    assert ([], 1) == (logs, len(rig.of(HttpReject)))
-    assert 0 == rig.call(lambda: rig.core._context.admission.held)
+    with edge_rig(stub.port, limits=Limits(tls_handshake_seconds=0.3)) as rig:
+        with capture_logs() as logs, plain(rig) as client:
+            client.send(sent)
+            client.read_to_end()
+            rig.wait_for(HttpReject)
+        assert ([], 1) == (logs, len(rig.of(HttpReject)))
+        assert 0 == rig.call(lambda: rig.core._context.admission.held)
