@@ -87,7 +87,7 @@ class AcceptLoop:
         self._sockets = []
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(self._most()):
             try:
                 sock, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -104,6 +104,10 @@ class AcceptLoop:
             except BaseException:  # a fault of ours: the log says which, and nobody else would close it
                 sock.close()
                 raise
+
+    def _most(self) -> int:
+        """Return how many connections may be accepted this turn."""
+        return ACCEPTS_PER_TURN
 
     def _resume(self, listening: socket.socket) -> None:
         if listening in self._sockets:

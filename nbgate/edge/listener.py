@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
-from nbgate.edge.accept import AcceptLoop, Gate
+from nbgate.edge.accept import ACCEPTS_PER_TURN, AcceptLoop, Gate
 from nbgate.edge.admission import Ticket
 from nbgate.edge.tls import Handshake, failed_handshake
 from nbgate.errors import ProtocolError
@@ -99,6 +99,13 @@ class Listener(AcceptLoop):
             if now >= arrival.deadline:
                 reason = Reason.HANDSHAKE_FAILED if arrival.header is None else Reason.BAD_PROXY_HEADER
                 self._drop(arrival, reason)
+
+    def _most(self) -> int:
+        """Return how many may be accepted this turn: those who wait for their handshake leave no room for more.
+
+        Others wait in the kernel's queue, where nobody drops them for whoever comes next.
+        """
+        return ACCEPTS_PER_TURN - len(self._ready)
 
     def _arrive(self, sock: socket.socket, address: Any) -> None:
         ticket = self._gate.enter(make_client(address[0], address[1]), lambda reason: self._drop(arrival, reason))

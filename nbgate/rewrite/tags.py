@@ -10,12 +10,15 @@ from enum import Enum, auto
 
 _BLANK = rb"[\t\n\f\r ]"
 _NAME = rb"[^\t\n\f\r />=\"'<]++"
-_VALUE = rb"=(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+))"
-_ATTRIBUTE = re.compile(rb"(" + _NAME + rb")(?:" + _VALUE + rb")?+")
+_VALUE = rb"=(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
+_ATTRIBUTE = re.compile(rb"(" + _NAME + rb")(?:=(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)))?")
 
-# A tag as nearly everybody writes it, whole in the buffer; possessive, so that no input makes it try twice.
+# A tag as nearly everybody writes it, whole in the buffer. What may follow a name is another character than what may be
+# in it, and nothing gives back what it took, so no input makes it try in more than one way. Only single characters are
+# repeated possessively: with groups Python before 3.11.5 gets that wrong (gh-106052).
+_PLAIN_ATTRIBUTE = _NAME + rb"(?:" + _VALUE + rb")?"
 _PLAIN_TAG = re.compile(
-    rb"<(/?[A-Za-z][^\t\n\f\r />]*+)((?:" + _BLANK + rb"++" + _ATTRIBUTE.pattern + rb")*+)" + _BLANK + rb"*+(/?)>"
+    rb"<(/?[A-Za-z][^\t\n\f\r />]*+)((?:" + _BLANK + rb"++" + _PLAIN_ATTRIBUTE + rb")*)" + _BLANK + rb"*+(/?)>"
 )
 
 _AFTER_TAG_NAME = re.compile(rb"[\t\n\f\r />]")

@@ -102,6 +102,7 @@ class RawClient:
         self._socket = plain
         if self.context:
             self.context.check_hostname = self.server_name is not None
+            self.context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # set by Python before 3.11.4: no end would be broken
             self._socket = self.context.wrap_socket(plain, server_hostname=self.server_name)
         return self
 
@@ -195,6 +196,10 @@ class RawClient:
             data = self.socket.recv(_PIECE)
         except (ConnectionError, ssl.SSLEOFError):
             self.reset, data = True, b""
+        except ssl.SSLError as error:  # as Python before 3.11.4 says it
+            if error.reason != "UNEXPECTED_EOF_WHILE_READING":
+                raise
+            self.reset, data = not getattr(self.socket, "suppress_ragged_eofs", True), b""
         self.received += data
         self.closed = not data
         return bool(data)

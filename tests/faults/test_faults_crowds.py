@@ -29,6 +29,8 @@ from nbgate.testing.wait import wait_until
 HERE = Path(__file__).parent
 FLAGS = ("--allow-open-upstream",)
 EACH = 500
+FEW = 60  # there are places for as many of both kinds
+LATE = "HTTP/1.1 408"
 READERS = 200  # each keeps 2.6 MB in the send buffer of a loopback socket; more would be felt by other programs
 DEADLINE_SECONDS = 2.0
 SLACK_SECONDS = 2.0  # for the sweep, and for fifteen hundred handshakes on a busy machine
@@ -151,6 +153,9 @@ def test_slow_heads_bodies_and_readers_are_gone_by_their_deadlines_while_a_perso
                 most = max(most, descriptors(worker))
                 time.sleep(0.1)
             seen = [ended() for ended in ends]
+            few = [stack.enter_context(crowd(gateway, kind, FEW, 6)) for kind in ("head", "body")]
+            answers = [ended()["answers"] for ended in few]
+        assert [{LATE: FEW}] * 2 == answers, "who is not displaced by others ends by the deadline"
         assert [] == person.failed
         assert person.p99 < P99_SECONDS
         # Strangers take 200 places, the slow readers each a connection and one to the upstream; the rest is spare.

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from nbgate.audit.events import HttpReject, HttpRequest
 from nbgate.config.schema import Limits
+from nbgate.edge.accept import ACCEPTS_PER_TURN
 from nbgate.edge.admission import Ticket
 from nbgate.edge.listener import Listener
 from nbgate.model.exposure import Exposure
@@ -178,10 +179,11 @@ class Noting:
     """A gate that keeps what it was told, in order."""
 
     def __init__(self):
-        self.tickets, self.told = [], []
+        self.tickets, self.told, self.most = [], [], 0
 
     def enter(self, client, end):
         self.tickets.append(Ticket(client, end))
+        self.most = max(self.most, len(self.tickets) - self.told.count("begun"))
         return self.tickets[-1]
 
     def handshake(self):
@@ -212,7 +214,7 @@ def what_happens(hellos, meanwhile=lambda _gate: None):
 
     async def listen(listening):
         Beginning(asyncio.get_running_loop(), [listening], gate).start()
-        while len(gate.tickets) < hellos:
+        while len(gate.tickets) < min(hellos, ACCEPTS_PER_TURN):
             await asyncio.sleep(0)
         meanwhile(gate)
         async with asyncio.timeout(5):
@@ -226,19 +228,26 @@ def what_happens(hellos, meanwhile=lambda _gate: None):
             client = stack.enter_context(socket.create_connection(listening.getsockname()))
             client.send(b"\x16")
         asyncio.run(listen(listening))
-    return gate.told
+    return gate
 
 
 def test_between_two_handshakes_everybody_else_gets_a_turn():
     """A thousand hellos at once are no reason to keep anybody waiting who is in the middle of something."""
-    told = what_happens(8)
+    told = what_happens(8).told
     assert 8 == told.count("begun")
     assert ("begun", "begun") not in list(itertools.pairwise(told))
 
 
 def test_who_is_dropped_before_the_turn_comes_has_no_handshake():
-    told = what_happens(8, lambda gate: gate.tickets[-1].end(Reason.WORKER_FULL))
+    told = what_happens(8, lambda gate: gate.tickets[-1].end(Reason.WORKER_FULL)).told
     assert (7, 1) == (told.count("begun"), told.count(Reason.WORKER_FULL))
+
+
+def test_nobody_is_accepted_to_be_displaced_before_their_turn_comes():
+    """A place for a stranger is short-lived in a crowd: who is not accepted yet waits in the kernel, and loses none."""
+    gate = what_happens(100)
+    assert 100 == gate.told.count("begun")
+    assert gate.most <= ACCEPTS_PER_TURN
 
 
 # faults of ours
