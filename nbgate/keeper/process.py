@@ -58,6 +58,7 @@ from nbgate.secrecy import keep_secrets
 from nbgate.terminal import print_error, say
 
 CONTROL_SOCKET: Final = "control.sock"
+NICE: Final = 5  # in a flood of logins people's requests, which the workers carry, come first
 FIRST_LOOK_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 1.0  # a session whose time is over ends within it
 FLUSH_SECONDS: Final = 60.0
@@ -372,6 +373,8 @@ def run_keeper(control_fd: int, source_json: str, apps: Apps, *, replaces: bool 
         signal.signal(number, signal.SIG_IGN)  # they reach the whole group; the supervisor says when we end
     keep_secrets()
     configure_log("info")
+    with contextlib.suppress(OSError):  # a seccomp filter of the service manager's may forbid it
+        os.nice(NICE)
 
     async def serve() -> int:
         require_c_parser()

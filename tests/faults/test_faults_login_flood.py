@@ -6,11 +6,13 @@ is said; whoever has logged in before gets in; made-up names fill neither tables
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
 from books import resident_bytes
 
+from nbgate.keeper.process import NICE as KEEPER_NICE
 from nbgate.testing.gateway import running_gateway
 
 PARALLEL = 500
@@ -103,3 +105,5 @@ def test_f17_a_flood_of_logins_costs_two_hashes_at_a_time_and_keeps_no_owner_out
     assert 2 == nice
     assert growth < GROWTH_BYTES
     assert 2 == nice_threads(keeper)
+    (worker,) = gateway.processes("worker")
+    assert KEEPER_NICE == os.getpriority(os.PRIO_PROCESS, keeper) - os.getpriority(os.PRIO_PROCESS, worker)

@@ -404,11 +404,13 @@ def test_state_that_is_open_to_others_is_a_matter_of_permissions(kind):
 def test_a_failed_start_of_the_process_is_an_exit_code(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(subject, "keep_secrets", lambda: None)
+    given: list[int] = []
+    monkeypatch.setattr(subject.os, "nice", given.append)
     ours, theirs = socket.socketpair()
     source = Source(flags={"data_dir": str(tmp_path), "port": "many"}, folder=str(tmp_path))
     code = run_keeper(theirs.detach(), msgspec.json.encode(source).decode(), APPS)
     ours.close()
-    assert ExitCode.USAGE == code
+    assert (ExitCode.USAGE, [subject.NICE]) == (code, given)
     assert "nbgate: --port" in capsys.readouterr().err
 
 
