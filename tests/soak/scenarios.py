@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
 import json
 import math
 import ssl
@@ -16,7 +15,7 @@ from pathlib import Path
 from nbgate.cli.gateway import ask_running
 from nbgate.config.schema import Limits
 from nbgate.testing.gateway import CHEAP_LOGIN, USER, Gateway, running_gateway
-from soak.clients import Requests, Websocket, connected, open_websockets, talking
+from soak.clients import ANSWER_SECONDS, Requests, Websocket, connected, open_websockets, talking
 from soak.watch import Watch, p99
 
 MIXED = Path(__file__).with_name("mixed.lua")
@@ -281,7 +280,8 @@ async def reloads(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
 
 async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     """A flood of wrong logins from many addresses, while people work and one of them logs in again."""
-    cookie, device = await asyncio.to_thread(_log_in, gateway)
+    context = gateway.certificate.client_context()
+    cookie, device = await _log_in(gateway, context)
     (keeper,) = gateway.processes("keeper")
     calm = Requests(gateway, cookie, per_second=sizes.per_second)
     async with calm.running():
@@ -290,16 +290,16 @@ async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     requests, hashing, most, owner = Requests(gateway, cookie, per_second=sizes.per_second), 0, before, math.inf
     words = ("-m", "soak.flood", str(gateway.port), gateway.host, str(sizes.logins))
     async with requests.running():
-        # It stands for other people's machines: what it costs itself is not to be taken for what it does to the gateway.
         flooding = await asyncio.create_subprocess_exec(
-            *("nice", "-n", "10", sys.executable, *words), stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+            *(sys.executable, *words), stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
         )
         telling = asyncio.get_running_loop().create_task(flooding.communicate())
         while not telling.done():
-            hashing, most = max(hashing, nice_threads(keeper)), max(most, resident_bytes(keeper))
-            if hashing and owner == math.inf:  # passwords are being checked: now one comes who belongs here
+            checking, most = nice_threads(keeper), max(most, resident_bytes(keeper))
+            hashing = max(hashing, len(checking))
+            if "R" in checking and owner == math.inf:  # passwords are being checked: now one comes who belongs here
                 begun = time.monotonic()
-                await asyncio.to_thread(_log_in, gateway, device)
+                await _log_in(gateway, context, device)
                 owner = time.monotonic() - begun
             await asyncio.wait([telling], timeout=0.05)
     said = json.loads(telling.result()[0])
@@ -316,33 +316,38 @@ async def logins(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     }
 
 
-def _log_in(gateway: Gateway, cookie: str = "") -> tuple[str, str]:
-    """Log in as a browser that has `cookie`; return the cookies of the session and of the device."""
-    context = gateway.certificate.client_context()
-    connection = http.client.HTTPSConnection("localhost", gateway.port, timeout=30, context=context)
+async def _log_in(gateway: Gateway, context: ssl.SSLContext, cookie: str = "") -> list[str]:
+    """Log in as a browser that has `cookie`; return the cookies of the session and of the device.
+
+    On the loop that measures: a thread would hold it up.
+    """
     body = json.dumps({"username": USER, "password": gateway.password})
-    headers = {"Content-Type": "application/json", "Origin": gateway.base_url} | ({"Cookie": cookie} if cookie else {})
-    try:
-        connection.request("POST", "/_nbgate/api/login", body=body, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"login was answered with {answer.status}")
-        given = [value.partition(";")[0] for name, value in answer.getheaders() if name.lower() == "set-cookie"]
-    finally:
-        connection.close()
-    session, device = given
-    return session, device
+    lines = ["POST /_nbgate/api/login HTTP/1.1", f"Host: {gateway.host}", f"Origin: {gateway.base_url}"]
+    lines += [f"Cookie: {cookie}"] if cookie else []
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close", "", body]
+    async with connected(gateway, context) as (reader, writer), asyncio.timeout(ANSWER_SECONDS):
+        writer.write("\r\n".join(lines).encode())
+        status, *fields = (await reader.read()).decode().partition("\r\n\r\n")[0].split("\r\n")
+    if not status.startswith("HTTP/1.1 200 "):
+        raise RuntimeError(f"login was answered with {status}")
+    given = [
+        value.partition(";")[0]
+        for name, _, value in (it.partition(": ") for it in fields)
+        if name.lower() == "set-cookie"
+    ]
+    if len(given) != 2:
+        raise RuntimeError(f"a login gave the cookies {given}")
+    return given
 
 
-def nice_threads(pid: int) -> int:
-    """Return how many threads of a process run at the lowest priority: those that check passwords."""
-    count = 0
+def nice_threads(pid: int) -> list[str]:
+    """Return the states of the threads of a process at the lowest priority, those that check passwords: R is running."""
+    states = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
             fields = (task / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            count += int(fields[16]) == LOWEST
-    return count
+            states += fields[:1] if int(fields[16]) == LOWEST else []
+    return states
 
 
 def resident_bytes(pid: int) -> int:
