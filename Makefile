@@ -24,6 +24,8 @@ TEST_PACKAGES := chromium nginx-light caddy haproxy wrk sslscan faketime $(NPM)
 BENCH_PACKAGES := nginx-light caddy haproxy wrk python3-venv $(NPM)
 SOAK_PACKAGES := nginx-light wrk
 FUZZ_PACKAGES := nginx-light haproxy
+# Tests with real browsers, faults and floods have the machine to themselves; the others run two at a time.
+ALONE := tests/e2e tests/faults tests/soak
 FUZZ_SECONDS ?= 600
 FUZZ_MUTATIONS ?= 100000
 
@@ -36,7 +38,8 @@ test: .make/test-ready .make/notebooks-ready
 	@.ci/debian-packages $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory .make/chp-ready .make/services-ready
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 lint: .make/test-ready
 	$(BIN)/ruff check .

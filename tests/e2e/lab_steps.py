@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from nbgate.testing.gateway import USER, Gateway
@@ -35,19 +35,28 @@ def new_notebook(page: Page, base_url: str):
 
 
 def run_six_times_seven(page: Page):
-    """Type `6*7`, run it and see 42.
-
-    Lab says "idle" a moment before its session is wired; a run in that moment is lost, natively too: hence tries.
-    """
-    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").first.click()
+    """Type `6*7`, run it and see 42."""
+    _first_cell(page)
     page.keyboard.type("6*7")
-    result = page.locator(".jp-OutputArea-output", has_text="42").first
-    for _ in range(STEP_MS // TRY_MS):
-        page.keyboard.press("Control+Enter")
-        with contextlib.suppress(PlaywrightTimeout):
-            result.wait_for(timeout=TRY_MS)
-            return
-    expect(result).to_be_visible(timeout=TRY_MS)
+    _run(page, page.locator(".jp-OutputArea-output", has_text="42").first)
+
+
+def run_ticking_cell(page: Page, code: str) -> Locator:
+    """Put `code`, which counts ticks, into the first cell, run it, and return its output once it counts."""
+    _first_cell(page)
+    page.keyboard.insert_text(code)
+    output = page.locator(".jp-OutputArea-output").first
+    _run(page, output)
+    expect(output).to_contain_text("tick 2")
+    return output
+
+
+def type_below(page: Page, text: str):
+    """Add a cell and begin to type in it."""
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text(text)
 
 
 def save_notebook(page: Page, root):
@@ -113,6 +122,23 @@ def log_out(page: Page):
     """Choose Log Out in Lab's menu; the gateway's own page asks, and ends the session."""
     _menu(page, "File", "Log Out")
     page.get_by_role("button", name="Sign out", exact=True).click(timeout=STEP_MS)
+
+
+def _first_cell(page: Page):
+    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").first.click()
+
+
+def _run(page: Page, result: Locator):
+    """Run the cell and see `result`.
+
+    Lab says "idle" a moment before its session is wired; a run in that moment is lost, natively too: hence tries.
+    """
+    for _ in range(STEP_MS // TRY_MS):
+        page.keyboard.press("Control+Enter")
+        with contextlib.suppress(PlaywrightTimeout):
+            result.wait_for(timeout=TRY_MS)
+            return
+    expect(result).to_be_visible(timeout=TRY_MS)
 
 
 def _menu(page: Page, bar: str, *path: str):

@@ -80,31 +80,6 @@ def ticking(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_cell(page: Page, code: str):
-    """Type `code` into the first cell, run it, and return its output once it says something.
-
-    Lab loses a run in its first second, hence tries.
-    """
-    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").first.click()
-    page.keyboard.insert_text(code)
-    output = page.locator(".jp-OutputArea-output").first
-    for _ in range(lab_steps.STEP_MS // lab_steps.TRY_MS):
-        page.keyboard.press("Control+Enter")
-        with contextlib.suppress(PlaywrightTimeout):
-            output.wait_for(timeout=lab_steps.TRY_MS)
-            break
-    expect(output).to_contain_text("tick 2")
-    return output
-
-
-def type_below(page: Page, text: str):
-    """Add a cell and begin to type in it."""
-    page.keyboard.press("Escape")
-    page.keyboard.press("b")
-    page.keyboard.press("Enter")
-    page.keyboard.insert_text(text)
-
-
 def cells(page: Page) -> list[str]:
     return [text.strip() for text in page.locator(".jp-Notebook .cm-content").all_inner_texts()]
 

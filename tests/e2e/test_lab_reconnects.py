@@ -51,28 +51,6 @@ def start(gateway):
     gateway.port = int(gateway.program.wait_for_line(r"listening on https://\S+?:(\d+)")[1])
 
 
-def run_ticking_cell(page):
-    """Run the cell that prints, and return its output; Lab loses a run in its first second, hence tries."""
-    page.locator(".jp-NotebookPanel .jp-Cell .cm-content").first.click()
-    page.keyboard.insert_text(LINES_PER_SECOND)
-    output = page.locator(".jp-OutputArea-output").first
-    for _ in range(lab_steps.STEP_MS // lab_steps.TRY_MS):
-        page.keyboard.press("Control+Enter")
-        with contextlib.suppress(PlaywrightTimeout):
-            output.wait_for(timeout=lab_steps.TRY_MS)
-            break
-    expect(output).to_contain_text("tick 2")
-    return output
-
-
-def type_below(page, text):
-    """Add a cell and begin to type in it."""
-    page.keyboard.press("Escape")
-    page.keyboard.press("b")
-    page.keyboard.press("Enter")
-    page.keyboard.insert_text(text)
-
-
 def save(page, root):
     """Close what Lab said of its lost server, save, and return the cells that are in the file."""
     answer(page, "Close")
@@ -102,8 +80,8 @@ def test_lab_comes_back_by_itself_and_nothing_is_lost(gateway, jupyter):
         page = context.new_page()
         lab_steps.log_in(page, gateway, base)
         lab_steps.new_notebook(page, base)
-        output = run_ticking_cell(page)
-        type_below(page, TYPED_BEFORE)
+        output = lab_steps.run_ticking_cell(page, LINES_PER_SECOND)
+        lab_steps.type_below(page, TYPED_BEFORE)
         session = [cookie for cookie in context.cookies() if cookie["name"].startswith("__Host-Http-nbgate")]
         page.evaluate("window.isTheSamePage = true")
         gateway.program.process.terminate()

@@ -51,7 +51,7 @@ def test_ended_elsewhere_the_websocket_closes_and_the_kernel_runs_on(gateway, ju
     base, page = base_of(gateway), context.new_page()
     lab_steps.log_in(page, gateway, base)
     lab_steps.new_notebook(page, base)
-    steps.run_cell(page, steps.ticking("elsewhere"))
+    lab_steps.run_ticking_cell(page, steps.ticking("elsewhere"))
     answers = steps.Answers(page)
     with browser.new_context(ignore_https_errors=True) as another:
         steps.end_all_others(another.new_page(), base, gateway)
@@ -70,11 +70,11 @@ def test_ten_minutes_later_a_new_login_brings_every_tab_back(gateway, jupyter, c
     context.clock.install()
     lab_steps.log_in(page, gateway, base)
     lab_steps.new_notebook(page, base)
-    output = steps.run_cell(page, steps.ticking("ten"))
-    steps.type_below(page, "first = 'before'")
+    output = lab_steps.run_ticking_cell(page, steps.ticking("ten"))
+    lab_steps.type_below(page, "first = 'before'")
     second = context.new_page()
     lab_steps.new_notebook(second, base)
-    steps.type_below(second, "second = 'before'")
+    lab_steps.type_below(second, "second = 'before'")
     for tab in (page, second):
         tab.evaluate("window.isTheSamePage = true")
     answers = steps.Answers(page)

@@ -1,6 +1,5 @@
 """Websockets through a real worker: frames pass untouched, our own close goes in at a boundary."""
 
-import os
 import socket
 import struct
 
@@ -41,7 +40,7 @@ def frame(opcode, payload=b"", *, fin=True, mask=True, rsv=0):
     )
     if not mask:
         return bytes([first]) + length + payload
-    key = os.urandom(4)
+    key = b"\x3a\xc5\x17\x9e"  # the same in every run: what is sent is part of the tests' names
     length = bytes([length[0] | 0x80]) + length[1:]
     return bytes([first]) + length + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
