@@ -101,6 +101,13 @@ class HashQueue:
 
 
 def _be_nice() -> None:
-    """Let everything else of the machine go first; of a thread's priority, Linux makes the thread's own affair."""
+    """Let everything else of the machine go first; of both, Linux makes the thread's own affair.
+
+    The lowest priority is not enough: what it was given it keeps until the next tick of the clock, some milliseconds in
+    which people wait. Hence one processor is left to them, where there is more than one.
+    """
     with contextlib.suppress(OSError):  # a seccomp filter that forbids it: the number of threads bounds them anyway
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        processors = os.sched_getaffinity(0)
+        if len(processors) > 1:
+            os.sched_setaffinity(0, processors - {min(processors)})

@@ -58,7 +58,7 @@ from nbgate.secrecy import keep_secrets
 from nbgate.terminal import print_error, say
 
 CONTROL_SOCKET: Final = "control.sock"
-NICE: Final = 5  # in a flood of logins people's requests, which the workers carry, come first
+NICE: Final = 10  # in a flood of logins people's requests, which the workers carry, come first
 FIRST_LOOK_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 1.0  # a session whose time is over ends within it
 FLUSH_SECONDS: Final = 60.0

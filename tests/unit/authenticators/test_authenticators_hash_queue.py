@@ -237,3 +237,17 @@ async def test_where_priorities_may_not_be_set_hashes_run_all_the_same(queue, mo
 
     monkeypatch.setattr(os, "setpriority", refuse)
     assert 7 == await queue.run(int, "7")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "used"), [({0, 1}, {1}), ({2, 5, 7}, {5, 7}), ({3}, None)], ids=["two", "three", "one"]
+)
+async def test_one_processor_is_left_to_everybody_else_where_there_is_another(monkeypatch, allowed, used):
+    given, priorities = [], []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: allowed)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, processors: given.append((thread, processors)))
+    monkeypatch.setattr(os, "setpriority", lambda *words: priorities.append(words[2]))
+    queue = HashQueue(at_once=1, waiting=1, wait_seconds=5)
+    assert 42 == await queue.run(lambda: 42)
+    queue.close()
+    assert ([] if used is None else [(0, used)], [19]) == (given, priorities)
