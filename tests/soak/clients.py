@@ -150,6 +150,12 @@ class Requests:
         async with _background(self._ask_on(number) for number in range(self._connections)):
             yield
 
+    async def all_connected(self) -> None:
+        """Wait until every client has had answers: before that what they hold grows."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(self.taken) < 2 * self._connections:
+                await asyncio.sleep(0.05)
+
     async def _ask_on(self, number: int) -> None:
         self._due[number] = time.monotonic() + number * self._pause_seconds / self._connections
         first = self._fresh_every * (number + 1) // self._connections  # so that they do not all connect at once

@@ -268,6 +268,7 @@ async def reloads(gateway: Gateway, sizes: Sizes) -> dict[str, float]:
     cookie = await asyncio.to_thread(gateway.login)
     requests, watch, failed = Requests(gateway, cookie, per_second=2 * sizes.per_second), Watch(gateway), 0
     async with requests.running():
+        await requests.all_connected()
         for number in range(sizes.reloads):
             try:
                 await asyncio.to_thread(ask_running, gateway.data, "POST", "/reload")
