@@ -1,14 +1,16 @@
 """What a path means under one policy: its route, who answers it, what kind of thing lies there, which rules match it.
 
-All of it follows from the path, the routing table and the rules alone, so it is found out once for each path that is
-asked for again. It says nothing about people.
+All of it follows from the path, the name of the host, the routing table and the rules alone, so it is found out once
+for each path that is asked for again. It says nothing about people.
 """
+
+from collections.abc import Iterable
 
 from msgspec import Struct
 
-from nbgate.access.paths import Page, is_own_document, open_page
+from nbgate.access.paths import Page, is_own_document, open_page, own_path
 from nbgate.http.target import Target
-from nbgate.jupyter.paths import has_data, has_effect, is_untouched, is_user_content
+from nbgate.jupyter.paths import has_data, has_effect, is_kernelspecs, is_untouched, is_user_content
 from nbgate.model.route import Route, RouteKind
 from nbgate.model.rule import Action, At, Rule
 from nbgate.routing.table import RouteTable, rest_of, slash_redirect
@@ -33,6 +35,8 @@ class Place(Struct, frozen=True, gc=False):
         may_be_worker: The script of a service worker may lie here: below it lies nothing but its own mount, and no user
             content, whose sandbox it would take off (T23).
         findings: The rules whose paths match, in their order; most places have none.
+        own: Where it is among our own addresses (`own_path`).
+        kernelspecs: JSON here names files of kernels by addresses that are not the public ones.
     """
 
     route: Route | None
@@ -46,6 +50,8 @@ class Place(Struct, frozen=True, gc=False):
     is_document: bool = False
     may_be_worker: bool = False
     has_effect: bool = False
+    own: tuple[str, ...] = ()
+    kernelspecs: bool = False
 
     def finding(self, action: Action, method: str) -> Rule | None:
         """Return the first rule that says `action` of a request with this method."""
@@ -56,59 +62,91 @@ class Place(Struct, frozen=True, gc=False):
 
 
 class Places:
-    """Finds places; remembers at most `MAX_PLACES` of at most `MAX_PATH_CHARS`, and starts anew when full."""
+    """Finds places; remembers at most `MAX_PLACES` of at most `MAX_PATH_CHARS`, and starts anew when full.
 
-    def __init__(self, routes: RouteTable, rules: RuleTable) -> None:
-        self._routes = routes
+    Args of the constructor:
+        routes: Where which server is.
+        rules: What is closed.
+        base: Segments of the path below which the gateway itself is.
+
+    Attributes:
+        routes: The same.
+    """
+
+    def __init__(self, routes: RouteTable, rules: RuleTable, base: tuple[str, ...] = ()) -> None:
+        self.routes = routes
         self._rules = rules
+        self._base = base
+        self._has_hosts = routes.has_hosts
         self._known: dict[str, Place] = {}
 
-    def find(self, target: Target) -> Place:
-        """Return what lies at the path of `target`."""
-        known = self._known.get(target.raw_path)
-        return known if known is not None else self._learn(target)
+    def find(self, target: Target, host: str) -> Place:
+        """Return what lies at the path of `target`.
 
-    def _learn(self, target: Target) -> Place:
-        place = _look(self._routes, self._rules, target)
+        Args:
+            target: Of the request.
+            host: Its Host, as in `Fields`.
+        """
+        known = self._known.get(f"{self.routes.host_of(host)}{target.raw_path}" if self._has_hosts else target.raw_path)
+        return known if known is not None else self._learn(target, host)
+
+    def with_changes(self, put: Iterable[Route], gone: Iterable[str]) -> "Places":
+        """Return the places under a changed routing table (`RouteTable.with_changes`); all are looked up anew.
+
+        Raises:
+            ConfigError: As there.
+        """
+        routes = self.routes.with_changes(put, gone)
+        return Places(routes, self._rules.with_closed(route.upstream.port for route in routes.routes), self._base)
+
+    def _learn(self, target: Target, host: str) -> Place:
+        host = self.routes.host_of(host) if self._has_hosts else ""
+        place = self._look(target, host)
         if len(target.raw_path) <= MAX_PATH_CHARS:
             if len(self._known) >= MAX_PLACES:
                 self._known.clear()
-            self._known[target.raw_path] = place
+            self._known[f"{host}{target.raw_path}"] = place
         return place
 
+    def _look(self, target: Target, host: str) -> Place:
+        segments = target.segments
+        route = self.routes.match(segments, host)
+        own = own_path(segments, self._base)
+        page = open_page(segments, route, own, self._base)
+        is_own = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
+        rest = segments if route is None else rest_of(route, segments)
+        users = is_user_content(rest)
+        return Place(
+            route,
+            page,
+            is_own,
+            not is_own and has_data(rest),
+            is_untouched(rest),
+            route is not None and slash_redirect(route, target) is not None,
+            self._find_rules(route, target),
+            user_content=users,
+            is_document=page is Page.MOUNT_LOGOUT or is_own_document(own),
+            may_be_worker=not (users or is_own or page is not None) and self._rules_its_mount(route, segments),
+            has_effect=not (is_own or page is not None or route is None) and has_effect(rest),
+            own=own,
+            kernelspecs=route is not None and route.is_moved and is_kernelspecs(rest),
+        )
 
-def _look(routes: RouteTable, rules: RuleTable, target: Target) -> Place:
-    route = routes.match(target.segments)
-    page = open_page(target.segments, route)
-    is_own = page is Page.MOUNT_LOGOUT or (route is not None and route.kind is RouteKind.OWN)
-    rest = target.segments if route is None else rest_of(route, target.segments)
-    users = is_user_content(rest)
-    return Place(
-        route,
-        page,
-        is_own,
-        not is_own and has_data(rest),
-        is_untouched(rest),
-        route is not None and slash_redirect(route, target) is not None,
-        _find_rules(rules, route, target),
-        user_content=users,
-        is_document=page is Page.MOUNT_LOGOUT or is_own_document(target.segments),
-        may_be_worker=not (users or is_own or page is not None) and _rules_its_mount(routes, route, target.segments),
-        has_effect=not (is_own or page is not None or route is None) and has_effect(rest),
-    )
+    def _rules_its_mount(self, route: Route | None, segments: tuple[str, ...]) -> bool:
+        """A service worker rules its script's folder, and must rule no other mount."""
+        return route is not None and not self.routes.has_others_below(route, segments[:-1])
 
+    def _find_rules(self, route: Route | None, target: Target) -> tuple[Rule, ...]:
+        """Ask the rules for the host and, below a notebook server's prefix, those for mounts; our own pages have none.
 
-def _rules_its_mount(routes: RouteTable, route: Route | None, segments: tuple[str, ...]) -> bool:
-    """A service worker rules its script's folder, and must rule no other mount."""
-    return route is not None and not routes.has_others_below(route, segments[:-1])
-
-
-def _find_rules(rules: RuleTable, route: Route | None, target: Target) -> tuple[Rule, ...]:
-    """Ask the rules for the host and, below a notebook server's prefix, those for mounts; our own pages have none."""
-    as_sent = tuple(target.raw_path[1:].split("/"))
-    if route is None:
-        return rules.find(At.HOST, target.segments, as_sent)
-    if route.kind is not RouteKind.NOTEBOOK:
-        return ()
-    found = rules.find(At.MOUNT, rest_of(route, target.segments), rest_of(route, as_sent))
-    return found if route.prefix != "/" else rules.find(At.HOST, target.segments, as_sent) + found
+        A server may have some of them not apply to it.
+        """
+        as_sent = tuple(target.raw_path[1:].split("/"))
+        if route is None:
+            return self._rules.find(At.HOST, target.segments, as_sent)
+        if route.kind is not RouteKind.NOTEBOOK:
+            return ()
+        found = self._rules.find(At.MOUNT, rest_of(route, target.segments), rest_of(route, as_sent))
+        if route.prefix == "/":
+            found = self._rules.find(At.HOST, target.segments, as_sent) + found
+        return tuple(rule for rule in found if rule.id not in route.disabled_rules) if found else found

@@ -130,6 +130,26 @@ class ValueStore(Protocol):
         ...
 
 
+class RouteStore(Protocol):
+    """Routes that were added while the gateway runs, by where they are.
+
+    Ordering: calls take effect one after the other, in the order they were made. Atomicity: each call happens wholly or
+    not at all; what it returned is durable. Expiry: none. Errors: `StoreError` when the store cannot be used.
+    """
+
+    def all(self) -> tuple[tuple[str, bytes], ...]:
+        """Return (where, value) of each, sorted."""
+        ...
+
+    def put(self, at: str, value: bytes) -> None:
+        """Store a route in place of the one that is there."""
+        ...
+
+    def remove(self, at: str) -> bool:
+        """Remove a route; False if there was none."""
+        ...
+
+
 class State(Protocol):
     """One engine's stores, which keep promises to each other."""
 
@@ -146,6 +166,11 @@ class State(Protocol):
     @property
     def values(self) -> ValueStore:
         """Everything else."""
+        ...
+
+    @property
+    def routes(self) -> RouteStore:
+        """The routes that were added while the gateway runs."""
         ...
 
     def close(self) -> None:

@@ -103,7 +103,9 @@ class Reason(StrEnum):
     NO_SERVER = "no-server"
 
     # the upstream
+    ROUTE_CHANGED = "route-changed"
     UPSTREAM_BAD_RESPONSE = "upstream-bad-response"
+    UPSTREAM_CERTIFICATE = "upstream-certificate"
     UPSTREAM_CHECKING = "upstream-checking"
     UPSTREAM_LOST = "upstream-lost"
     UPSTREAM_OPEN = "upstream-open"

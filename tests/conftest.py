@@ -5,6 +5,8 @@ import pytest
 from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
 from nbgate.testing.stub_upstream import StubUpstream
 
+pytest.register_assert_rewrite("lab_steps", "server_runs")  # what they check is told as a test's own asserts are
+
 QUIET_PROBE = "[probe]\ninterval_seconds = 86400.0\n"
 """The keeper looks at the stub once, at the start: every later byte there came through the gateway from a test."""
 

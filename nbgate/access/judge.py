@@ -1,6 +1,7 @@
 """What a live session may do at a notebook server: role, token, allow list, second factor. Pure.
 
-It knows no path and serves nothing; the keeper's own pages judge for themselves. Checked from the top:
+It serves nothing; the keeper's own pages judge people for themselves, and here is only said what a token may have of
+them (`judge_token`). Checked from the top:
 
 | session              | request                              | answer                  |
 | -------------------- | ------------------------------------ | ----------------------- |
@@ -22,6 +23,7 @@ It knows no path and serves nothing; the keeper's own pages judge for themselves
 A websocket is no reading, whatever its method: what is said on it executes.
 """
 
+from nbgate.access.paths import FOR_TOKENS
 from nbgate.model.route import Route
 from nbgate.model.session import Role, Scope, Session
 from nbgate.reasons import Reason
@@ -65,7 +67,23 @@ def judge_access(
     return None
 
 
+def judge_token(session: Session, own: tuple[str, ...], method: str) -> Reason | None:
+    """Say why the token of `session` may not have one of our own addresses; None means it may (`FOR_TOKENS`).
+
+    Args:
+        session: A live one.
+        own: Where it is among our own addresses (`nbgate.access.paths.own_path`).
+        method: Of the request.
+    """
+    row = next((row for row in FOR_TOKENS if row.segments == own), None)
+    if row is None or session.scope not in row.scopes or (row.methods and method not in row.methods):
+        return Reason.TOKEN_SCOPE
+    if row.for_owners and session.routes:  # whoever may reach one server could mount it where it reaches others
+        return Reason.TOKEN_SCOPE
+    return Reason.ROLE if row.for_owners and session.role is not Role.OWNER else None
+
+
 def _is_in_scope(session: Session, route: Route, *, reads: bool) -> bool:
     if session.scope is _ROUTES_ADMIN or (session.scope is _READ and not reads):
         return False
-    return not session.routes or route.prefix in session.routes
+    return not session.routes or f"{route.host}{route.prefix}" in session.routes

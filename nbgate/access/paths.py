@@ -1,7 +1,8 @@
-"""The closed table of paths that need no login, and the kinds of request by which a login is asked for.
+"""The closed tables of paths that need no login, or open to a token, and the kinds of request by which one logs in.
 
-Matched on the once-decoded segments alone: a query, a header or a user agent opens no door (T35). This module does
-not serve these paths; `Page` says who does.
+Matched on the once-decoded segments alone: a query, a header or a user agent opens no door (T35). All that is ours lies
+below the gateway's own base URL, and is compared without it. This module does not serve these paths; `Page` says who
+does.
 """
 
 from enum import Enum, auto
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from nbgate.http.head import Fields
 from nbgate.model.route import Route, RouteKind
+from nbgate.model.session import Scope
 from nbgate.reasons import Reason
 
 
@@ -44,9 +46,24 @@ class OpenPath(Struct, frozen=True):
     why: str
 
 
+class TokenPath(Struct, frozen=True):
+    """One row: an address of ours that a token opens, by which methods (none: all), of which scopes, and why.
+
+    Attributes:
+        for_owners: Only the token of an owner does, and only one that is good for all routes.
+    """
+
+    segments: tuple[str, ...]
+    methods: frozenset[str]
+    scopes: frozenset[Scope]
+    why: str
+    for_owners: bool = False
+
+
 OWN = "_nbgate"
 KNOWN = ".well-known"
 
+# Those that begin with OWN lie below the gateway's base URL, the others at the root of the host, wherever that is.
 OPEN_PATHS = (
     OpenPath(
         (KNOWN, "acme-challenge"), Below.ONE_SEGMENT, Page.ACME_CHALLENGE, "certificate authorities do not log in"
@@ -65,14 +82,28 @@ OPEN_PATHS = (
 )
 
 MOUNT_PATHS = (
+    OpenPath(("favicon.ico",), Below.NOTHING, Page.FAVICON, "as at the root; some servers hang up when they are asked"),
     OpenPath(("login",), Below.NOTHING, Page.MOUNT_LOGIN, "the upstream's own login is never shown"),
     OpenPath(("logout",), Below.NOTHING, Page.MOUNT_LOGOUT, "JupyterLab's menu leads here (a button only)"),
 )
 
 OWN_DOCUMENTS = frozenset({"account", "admin", "diagnose", "login", "logout", "refresh", "servers", "signed-in"})
-FOR_TOKENS = (OWN, "api", "session")  # all that a token opens of ours: who am I
 
-_FIRST = frozenset(row.segments[0] for row in OPEN_PATHS)
+FOR_TOKENS = (
+    TokenPath(
+        (OWN, "api", "routes"),
+        frozenset(),
+        frozenset({Scope.ALL, Scope.ROUTES_ADMIN}),
+        "what such a token is made for",
+        for_owners=True,
+    ),
+    TokenPath((OWN, "api", "session"), frozenset({"GET"}), frozenset(Scope) - {Scope.LOGIN}, "who am I"),
+)
+
+_FAVICON = ("favicon.ico",)
+_OF_HOST = tuple(row for row in OPEN_PATHS if row.segments[0] != OWN)
+_OWN_PATHS = tuple(row for row in OPEN_PATHS if row.segments[0] == OWN)
+_FIRST = frozenset(row.segments[0] for row in _OF_HOST)
 _MOUNT_LAST = frozenset(row.segments[-1] for row in MOUNT_PATHS)
 
 
@@ -84,26 +115,45 @@ class RequestKind(Enum):
     WEBSOCKET = auto()  # nobody reads a body: 401
 
 
-def open_page(segments: tuple[str, ...], route: Route | None) -> Page | None:
+def own_path(segments: tuple[str, ...], base: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where among our own addresses a path lies, from `OWN` on; () for a path that is none of ours.
+
+    Args:
+        segments: As in `Target.segments`.
+        base: Those of the gateway's own base URL.
+    """
+    depth = len(base)
+    return segments[depth:] if segments[depth : depth + 1] == (OWN,) and segments[:depth] == base else ()
+
+
+def open_page(
+    segments: tuple[str, ...], route: Route | None, own: tuple[str, ...], base: tuple[str, ...] = ()
+) -> Page | None:
     """Return who answers `segments` without a login, or None for every path that needs one.
 
     Args:
         segments: As in `Target.segments`.
         route: What they match; a notebook's prefix has a `login` and a `logout` of its own.
+        own: Where they are among our own addresses (`own_path`).
+        base: Those of the gateway's own base URL; there browsers look for its icon too.
     """
-    if segments[0] in _FIRST:
-        page = _find(OPEN_PATHS, segments)
-        if page is not None:
-            return page
-    if segments[-1] not in _MOUNT_LAST or route is None or route.kind is not RouteKind.NOTEBOOK:
+    if own:
+        return _find(_OWN_PATHS, own)
+    if segments[0] in _FIRST and (page := _find(_OF_HOST, segments)) is not None:
+        return page
+    if segments[-1] not in _MOUNT_LAST:
+        return None
+    if segments == base + _FAVICON:
+        return Page.FAVICON
+    if route is None or route.kind is not RouteKind.NOTEBOOK:
         return None
     rest = segments[route.prefix.count("/") - 1 :]
     return _find(MOUNT_PATHS, rest)
 
 
-def is_own_document(segments: tuple[str, ...]) -> bool:
-    """Say whether this is one of our own pages, and not what a page is made of or what programs call."""
-    match segments:
+def is_own_document(own: tuple[str, ...]) -> bool:
+    """Say whether this address of ours (`own_path`) is a page, and not what one is made of or what programs call."""
+    match own:
         case ("_nbgate", name):
             return name in OWN_DOCUMENTS
         case ("_nbgate", ("account" | "admin" | "link" | "setup"), _):
@@ -112,14 +162,14 @@ def is_own_document(segments: tuple[str, ...]) -> bool:
             return False
 
 
-def may_pass_penalty(segments: tuple[str, ...], *, is_known_device: bool) -> bool:
+def may_pass_penalty(own: tuple[str, ...], *, is_known_device: bool) -> bool:
     """Say whether a stranger whose netblock is refused may still have this: a way in for who belongs here.
 
     Args:
-        segments: As in `Target.segments`.
+        own: Where it is among our own addresses (`own_path`).
         is_known_device: It came with what could be a device cookie; the keeper judges it, in a bucket of its own.
     """
-    match segments:
+    match own:
         case ("_nbgate", "link", _) | ("_nbgate", "static", _):
             return True
         case ("_nbgate", "login") | ("_nbgate", "api", "login"):

@@ -60,6 +60,8 @@ _NAMES = {
     "count": "nbgate.audit.count",
     "segment": "nbgate.audit.segment",
     "config_sha256": "nbgate.config.sha256",
+    "route": "nbgate.route.name",
+    "at": "nbgate.route.at",
     "condition": "nbgate.upstream.condition",
     "netblock": "nbgate.penalty.netblock",
     "rule": "rule.id",
@@ -256,6 +258,16 @@ class UserChange(Event, frozen=True, tag="user.change"):
     message: str
     actor: str
     ended_sessions: int = 0
+
+
+class RouteChange(Event, frozen=True, tag="route.change"):
+    """A route was added, changed or removed while the gateway runs. Not recorded: any credential."""
+
+    route: str
+    message: str
+    at: str
+    upstream: str
+    actor: str
 
 
 class ProcessEvent(Event, frozen=True, tag="process"):

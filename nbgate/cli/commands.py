@@ -18,6 +18,23 @@ the gateway. In the words of any other server, write {sock} or {port} where its 
 _RELOAD = """Test the configuration and put it into force.
 
 Configuration, certificate and rules are read again. Open connections stay; a mistake changes nothing and is told."""
+_ROUTES = """Show which notebook servers are mounted where, mount others and take them out, without a restart.
+
+What is mounted here stays over restarts, and comes after the configuration: a place that it names stays its own."""
+_ROUTES_ADD = """Mount a notebook server, or change where an added route leads.
+
+The first word says where: /lab1/ below the gateway's address, lab1.example.org/ at a name of its own, and
+{user}.example.org/ at a name for each user. The second says where the server is: host:port, http(s)://host:port/base/
+or unix:/path. Its token is found by itself where its runtime file can be read.
+
+  nbgate routes add /lab1/ localhost:8889
+  nbgate routes add lab2.example.org/ localhost:8890 --allow ada,bob --token-file ~/lab2.token
+  nbgate routes add '{user}.example.org/' 'unix:/run/jupyter/{user}.sock'"""
+_ROUTES_REMOVE = """Take out a route that was added.
+
+The server goes on; what is open through this route ends. Routes of the configuration are taken out there.
+
+  nbgate routes remove /lab1/"""
 _USER_ADD = """Make an account.
 
 The password is asked for, or read from standard input; it is never an argument, which everybody on the machine could
@@ -112,6 +129,10 @@ COMMANDS = (
     Command("launch", _LAUNCH, "launch:launch_server", "Serving"),
     Command("status", "Say what runs, who is confined, how upstreams and audit are.", "status:show_status", "Serving"),
     Command("reload", _RELOAD, "reload:reload_gateway", "Serving"),
+    Command("routes", _ROUTES, "", "Serving"),
+    Command("routes list", "Say which servers are mounted where, and how each is.", "routes:list_routes"),
+    Command("routes add", _ROUTES_ADD, "routes:add_route"),
+    Command("routes remove", _ROUTES_REMOVE, "routes:remove_route"),
     Command("user", "Add, change and remove the accounts of this gateway.", "", "Accounts"),
     Command("user add", _USER_ADD, "user:add_user"),
     Command("user import-jupyter", _USER_IMPORT, "import_jupyter:import_user"),

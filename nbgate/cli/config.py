@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from nbgate.cli.editing import edit_file
 from nbgate.cli.output import print_json, print_table
@@ -18,6 +18,7 @@ from nbgate.config.document import File, Source, build_config
 from nbgate.config.folders import default_config
 from nbgate.config.options import all_options, value_in, written
 from nbgate.config.reference import default_file, explained, find_options, guess_option, json_schema
+from nbgate.config.tables import ROUTE
 from nbgate.config_file import load_config, profile_path, read_files
 from nbgate.errors import ExitCode, StartError
 from nbgate.terminal import say
@@ -57,10 +58,12 @@ def show_config(
     loaded = load_config(source_of(where, {}))
     values = {key: value_in(loaded.config, key) for key in all_options()}
     if format == "json":
+        values[ROUTE] = to_builtins(loaded.config.route)
         print_json(
             {key: {"value": value, "origin": loaded.origins[key]} if origin else value for key, value in values.items()}
         )
         return ExitCode.DONE
+    values |= {f"{ROUTE}[{number}]": route for number, route in enumerate(loaded.config.route)}
     rows = [(key, written(value), *((loaded.origins[key],) if origin else ())) for key, value in values.items()]
     print_table(("option", "value", *(("origin",) if origin else ())), rows)
     return ExitCode.DONE

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def maybe_connect(folder: Path) -> socket.socket | None:
     return sock
 
 
-def ask(folder: Path, sock: socket.socket, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+def ask(folder: Path, sock: socket.socket, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """Return what the gateway answers; `sock` is closed.
 
     Raises:

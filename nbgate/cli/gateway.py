@@ -1,5 +1,7 @@
 """Find the data folder that a command is about, and the gateway that holds it."""
 
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +41,33 @@ def ask_running(folder: Path, method: str, path: str, body: dict[str, str] | Non
 def ask_about(where: Where, method: str, path: str, body: dict[str, str] | None = None) -> Any:
     """Return what the gateway that is meant answers; see `ask_running`."""
     return ask_running(Path(load_for(where).config.data_dir), method, path, body)
+
+
+def ask_or_do(
+    loaded: Loaded,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    offline: Callable[[], Coroutine[Any, Any, Any]],
+) -> Any:
+    """Ask the gateway; where none runs, work on the store; where one has just started, ask it after all.
+
+    Args:
+        loaded: Says which gateway.
+        method: Of the call, as are the next two.
+        path: What is asked for.
+        body: With which fields.
+        offline: Does the same in the store; raises that somebody holds it (75).
+    """
+    folder = Path(loaded.config.data_dir)
+    sock = maybe_connect(folder)
+    if sock is None:
+        try:
+            return asyncio.run(offline())
+        except StartError as error:
+            if error.exit_code != ExitCode.TRY_AGAIN or (sock := maybe_connect(folder)) is None:
+                raise
+    return ask(folder, sock, method, path, body)
 
 
 def user_path(name: str) -> str:

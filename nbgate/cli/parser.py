@@ -61,11 +61,14 @@ class Where:
 class UpstreamFlags:
     """The flags that say which notebook servers are guarded; `nbgate launch` starts its own and has none of them."""
 
-    upstream: Annotated[list[str] | None, _flag("upstream", _UPSTREAM, "ADDRESS")] = None
+    upstream: Annotated[list[str] | None, _flag("upstream", _UPSTREAM, "[AT=]ADDRESS")] = None
     upstream_token_file: Annotated[Path | None, _flag("upstream_token_file", _UPSTREAM, "FILE")] = None
     upstream_password_file: Annotated[Path | None, _flag("upstream_password_file", _UPSTREAM, "FILE")] = None
     upstream_user: Annotated[str | None, _flag("upstream_user", _UPSTREAM, "NAME")] = None
+    upstream_ca_file: Annotated[Path | None, _flag("upstream_ca_file", _UPSTREAM, "FILE")] = None
+    upstream_pin: Annotated[str | None, _flag("upstream_pin", _UPSTREAM, "SHA256")] = None
     allow_open_upstream: Annotated[bool | None, _flag("allow_open_upstream", _UPSTREAM)] = None
+    allow_remote_upstream: Annotated[bool | None, _flag("allow_remote_upstream", _UPSTREAM)] = None
 
 
 @Parameter(name="*")
@@ -77,6 +80,7 @@ class ServeFlags:
     port: Annotated[str | None, _flag("port", _LISTENING)] = None
     port_retries: Annotated[str | None, _flag("port_retries", _LISTENING, "N")] = None
     http_port: Annotated[str | None, _flag("http_port", _LISTENING, "PORT")] = None
+    base_url: Annotated[str | None, _flag("base_url", _LISTENING, "PATH")] = None
     hosts: Annotated[list[str] | None, _flag("hosts", _LISTENING, "NAME")] = None
     trusted_proxies: Annotated[list[str] | None, _flag("trusted_proxies", _LISTENING, "NETWORK")] = None
     proxy_protocol: Annotated[bool | None, _flag("proxy_protocol", _LISTENING)] = None
@@ -142,6 +146,7 @@ def serve(
       nbgate                            guard what runs
       nbgate launch                     start JupyterLab and guard it
       nbgate --upstream localhost:8888 --cert mycert.pem --ip '*'
+      nbgate --upstream /lab1/=localhost:8888 --upstream /lab2/=localhost:8889
     """
     from nbgate.cli.serve import run_gateway
 

@@ -118,6 +118,7 @@ def make_plan(source: Source, loaded: Loaded) -> Plan:
         workers=len(os.sched_getaffinity(0)) if config.workers == "auto" else config.workers,
         ip=config.ip,
         hosts=config.hosts,
+        base_url=config.base_url,
         http_port=config.http_port,
         drain_seconds=config.limits.drain_seconds,
     )

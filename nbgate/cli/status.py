@@ -1,12 +1,14 @@
 """`nbgate status`: how the running gateway is."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nbgate.cli.gateway import ask_running, load_for
 from nbgate.cli.output import print_json, print_table
 from nbgate.cli.parser import Format, Where
 from nbgate.terminal import clean
+
+_WANTED_BY: Final = {"configuration": "configuration", "runtime": "nbgate routes", "found": "found"}
 
 
 def show_status(*, format: Format = "table", where: Where = Where()) -> int:  # noqa: A002 - the flag's name
@@ -52,7 +54,7 @@ def _print_status(status: dict[str, Any]) -> None:
 def _print_upstreams(status: dict[str, Any]) -> None:
     upstreams = status["upstreams"]
     if upstreams:
-        heads = ("upstream", "is", "base URL", "mounted at", "condition", "since")
+        heads = ("upstream", "is", "base URL", "mounted at", "by", "condition", "since")
         print_table(heads, [_upstream(upstream) for upstream in upstreams])
     else:
         print("upstream: no notebook server is running; one that starts is found by itself")
@@ -64,7 +66,7 @@ def _print_upstreams(status: dict[str, Any]) -> None:
 def _upstream(upstream: dict[str, Any]) -> tuple[object, ...]:
     mounted_at = upstream["mounted_at"] or "nowhere"
     names = (upstream["address"], upstream["product"], upstream["base_url"], mounted_at)
-    return (*names, upstream["condition"], upstream["since"])
+    return (*names, _WANTED_BY[upstream["source"]], upstream["condition"], upstream["since"])
 
 
 def _process(process: dict[str, Any]) -> tuple[object, ...]:

@@ -19,7 +19,9 @@ ScopeFlag = Annotated[
 ]
 Routes = Annotated[
     list[str] | None,
-    Parameter(name="--route", metavar="PREFIX", negative=(), help="Notebook server it is good for, by its prefix."),
+    Parameter(
+        name="--route", metavar="AT", negative=(), help="Notebook server it is good for: /prefix/ or host/prefix/."
+    ),
 ]
 Days = Annotated[int, Parameter(metavar="N", help="How many days it is good for, at most 90.")]
 

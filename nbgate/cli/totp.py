@@ -20,7 +20,7 @@ Alone = Annotated[
 def enroll_totp(name: UserName, /, *, alone: Alone = False, where: Where = Where()) -> int:
     """Set up a second factor."""
     require_terminal(
-        "show a QR code on", "type it on one; or the person sets it up by themselves, at /_nbgate/account/totp"
+        "show a QR code on", "type it on one; or the person sets it up by themselves, on their account page"
     )
     path = f"{user_path(name)}/totp"
     begun = ask_about(where, "POST", path)

@@ -1,15 +1,12 @@
 """`nbgate user ...`: accounts, through the running gateway, else straight in the store."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from nbgate.cli.control import ask, maybe_connect
-from nbgate.cli.gateway import load_for, user_path
+from nbgate.cli.gateway import ask_or_do, load_for, user_path
 from nbgate.cli.output import print_list
 from nbgate.cli.parser import Format, Where
 from nbgate.cli.passwords import read_hash, read_password
@@ -159,23 +156,13 @@ def _change(loaded: Loaded, method: str, path: str, body: dict[str, str] | None,
 
 
 def _ask(loaded: Loaded, method: str, path: str, body: dict[str, str] | None, offline: Offline) -> Any:
-    """Ask the gateway; where none runs, work on the store; where one has just started, ask it after all."""
-    folder = Path(loaded.config.data_dir)
-    sock = maybe_connect(folder)
-    if sock is None:
-        try:
-            return asyncio.run(_offline(loaded, offline))
-        except StartError as error:
-            if error.exit_code != ExitCode.TRY_AGAIN or (sock := maybe_connect(folder)) is None:
-                raise
-    return ask(folder, sock, method, path, body)
+    async def do() -> Any:
+        from nbgate.keeper.offline import offline_accounts
 
+        async with offline_accounts(loaded.config) as accounts:
+            return await offline(accounts)
 
-async def _offline(loaded: Loaded, call: Offline) -> Any:
-    from nbgate.keeper.offline import offline_accounts
-
-    async with offline_accounts(loaded.config) as accounts:
-        return await call(accounts)
+    return ask_or_do(loaded, method, path, body, do)
 
 
 def _actor() -> str:

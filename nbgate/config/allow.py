@@ -37,7 +37,7 @@ def parse_allow(items: Sequence[str]) -> dict[str, tuple[str, ...]]:
         prefix = _parse_prefix(text.strip(), item, has_names=bool(equals))
         if prefix in allowed:
             raise AddressError(f"{prefix} is named twice", "write all names of a prefix into one item")
-        allowed[prefix] = _parse_names(names, prefix)
+        allowed[prefix] = parse_names(names.split(","), prefix)
     return allowed
 
 
@@ -52,10 +52,15 @@ def _parse_prefix(text: str, item: str, *, has_names: bool) -> str:
     return prefix
 
 
-def _parse_names(text: str, prefix: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
+def parse_names(texts: Sequence[str], place: str) -> tuple[str, ...]:
+    """Return the names of those who may use the notebook server at `place`, each once.
+
+    Raises:
+        AddressError: There is none, or one is no user name.
+    """
+    names = [name.strip() for name in texts if name.strip()]
     if not names:
-        raise AddressError(f"nobody may use {prefix}", "name who may, or take the item away: then all users may")
+        raise AddressError(f"nobody may use {place}", "name who may, or take it away: then all users may")
     return tuple(dict.fromkeys(map(_parse_name, names)))
 
 

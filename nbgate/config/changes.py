@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from nbgate.config.options import all_options, value_in, written
 from nbgate.config.schema import Config
+from nbgate.config.tables import ROUTE
 
 
 class Change(Struct, frozen=True):
@@ -19,6 +20,9 @@ class Change(Struct, frozen=True):
 
 
 def changes(old: Config, new: Config) -> tuple[Change, ...]:
-    """Return the options whose values differ, in the order of the schema."""
-    values = ((key, value_in(old, key), value_in(new, key)) for key in all_options())
+    """Return the options whose values differ, in the order of the schema; then the [[route]]s that do."""
+    values = [(key, value_in(old, key), value_in(new, key)) for key in all_options()]
+    both = {*old.route} & {*new.route}
+    before, after = (tuple(route for route in config.route if route not in both) for config in (old, new))
+    values.append((ROUTE, before, after))
     return tuple(Change(key, written(before), written(after)) for key, before, after in values if before != after)

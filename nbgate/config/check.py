@@ -12,21 +12,26 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from nbgate.config.addresses import AddressError, parse_listen_ip, parse_upstreams
+from nbgate.config.addresses import AddressError, parse_listen_ip
 from nbgate.config.allow import parse_allow
 from nbgate.config.kinds import documentation, in_words, shown, value_of
 from nbgate.config.lines import dotted
 from nbgate.config.login import judge_login
+from nbgate.config.mounting import judge_mounting
 from nbgate.config.names import parse_hosts, parse_networks
+from nbgate.config.routes import parse_base_url, parse_items, parse_pin
 from nbgate.config.rules import judge_ids, judge_ports
 from nbgate.config.schema import Config
 
+LISTS: Final = frozenset({"route"})  # written as [[route]], once for each: see `nbgate.config.tables`
 _PARSED: Final[Mapping[str, Callable[[Any], object]]] = {
     "allow": parse_allow,
+    "base_url": parse_base_url,
     "hosts": parse_hosts,
     "ip": parse_listen_ip,
     "trusted_proxies": parse_networks,
-    "upstream": parse_upstreams,
+    "upstream": parse_items,
+    "upstream_pin": parse_pin,
 }
 
 
@@ -40,7 +45,7 @@ class Finding(Struct, frozen=True):
 
 @cache
 def option_types() -> Mapping[str, Any]:
-    """Return every option's dotted key with its annotated type, in the order of the schema."""
+    """Return every option's dotted key with its annotated type, in the order of the schema; none of a [[table]]."""
     return dict(_leaves(Config, ""))
 
 
@@ -52,6 +57,8 @@ def tables() -> frozenset[str]:
 
 def _leaves(table: type[Struct], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, kind in get_type_hints(table, include_extras=True).items():
+        if prefix + name in LISTS:
+            continue
         if isinstance(kind, type) and issubclass(kind, Struct):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
@@ -75,11 +82,16 @@ def judge_option(key: str, value: Any) -> Finding | None:
     kind = option_types().get(key)
     if kind is None:
         return Finding(key, "unknown option", meant(key))
+    return judge_value(key, kind, value, _PARSED.get(key))
+
+
+def judge_value(key: str, kind: Any, value: Any, parse: Callable[[Any], object] | None) -> Finding | None:
+    """Say what is wrong with a value that is to be of one kind, and something that `parse` takes."""
     if not _fits(kind, value):
         return Finding(key, f"{shown(value)} is not {in_words(kind)}", _instead(key, kind, value))
     try:
-        if key in _PARSED:
-            _PARSED[key](value)
+        if parse is not None:
+            parse(value)
     except AddressError as error:
         return Finding(key, str(error), error.hint)
     return None
@@ -97,6 +109,7 @@ def judge_whole(config: Config) -> Iterator[Finding]:
             "browsers would let nobody pass the warning about a certificate that nbgate made itself",
             "leave it at auto, or bring a certificate with cert",
         )
+    yield from (Finding(*problem) for problem in judge_mounting(config))
     yield from (Finding("disabled_rules", *problem) for problem in judge_ids(config.disabled_rules))
     yield from (Finding("server_proxy_ports", *problem) for problem in judge_ports(config))
     yield from (Finding(*problem) for problem in judge_login(config))
@@ -118,7 +131,7 @@ def guess(key: str) -> str:
     """Return the option or table that was probably meant by `key`, or ""."""
     name = key.rpartition(".")[2].replace("-", "_")
     elsewhere = [known for known in option_types() if known.rpartition(".")[2] == name]
-    close = elsewhere or get_close_matches(key.replace("-", "_"), [*option_types(), *tables()], n=1)
+    close = elsewhere or get_close_matches(key.replace("-", "_"), [*option_types(), *tables(), *LISTS], n=1)
     return close[0] if close else ""
 
 

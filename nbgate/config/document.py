@@ -15,18 +15,21 @@ from msgspec import Struct, structs
 
 from nbgate.config.addresses import AUTO, parse_listen_ip
 from nbgate.config.allow import split_allow
-from nbgate.config.check import Finding, flatten, judge_option, judge_whole, option_types
+from nbgate.config.check import LISTS, Finding, flatten, judge_option, judge_whole, option_types
 from nbgate.config.folders import absolute, default_data_dir, profile_data_dir
 from nbgate.config.kinds import value_of
 from nbgate.config.lines import lines_of
 from nbgate.config.names import parse_hosts, parse_networks
 from nbgate.config.options import ENVIRONMENT_PREFIX, all_options, flag_of
+from nbgate.config.routes import parse_pin
 from nbgate.config.schema import Config
+from nbgate.config.tables import ROUTE, in_one_spelling, judge_routes, with_paths
 from nbgate.errors import ConfigError, ExitCode, Problem
 
 DEFAULT = "default"
-PATHS = ("cert", "key", "data_dir", "upstream_password_file", "upstream_token_file")
+PATHS = ("cert", "key", "data_dir", "upstream_ca_file", "upstream_password_file", "upstream_token_file")
 _POSITION = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
+_NUMBER = re.compile(r"\[\d+\]")
 _OF_KUBERNETES = re.compile(r"NBGATE_(SERVICE|PORT)_")
 
 
@@ -71,7 +74,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     Attributes:
         config: All values; paths are absolute, `data_dir` is never empty, `upstream` is empty for `auto`.
-        origins: For every option `default`, the flag, the variable, or `FILE:LINE`.
+        origins: For every option `default`, the flag, the variable, or `FILE:LINE`; for `route` that of the
+            first one, and for `route[0]`, `route[0].at` and so on those of each.
         files: The files it came from, the strongest last.
     """
 
@@ -87,6 +91,10 @@ class _Value(Struct, frozen=True):
     is_flag: bool = False
     is_named: bool = False  # the origin alone says which option it is
     is_shared: bool = False  # said for all profiles
+    origins: dict[str, str] = {}  # of each option of each table, where it is a list of them
+
+
+_NOTHING = _Value((), "", "")
 
 
 def build_config(source: Source, *files: File) -> Loaded:
@@ -108,18 +116,40 @@ def build_config(source: Source, *files: File) -> Loaded:
             problems += error.problems
     values |= _environment_values(source) | _flag_values(source)
     problems += _unknown_variables(source)
-    wrong = [(value, finding) for key, value in values.items() if (finding := judge_option(key, value.value))]
+    wrong = [(value, finding) for key, value in values.items() for finding in _judge(key, value.value)]
     if not problems and not wrong:
+        problems += _auto_beside_routes(values)
         config = _convert(values, source)
-        wrong = [(values[finding.key], finding) for finding in judge_whole(config)]
+        wrong = [(values[finding.key.partition("[")[0]], finding) for finding in judge_whole(config)]
     if problems or wrong:
         flags_alone = not problems and all(value.is_flag for value, _ in wrong)
         raise ConfigError(
             (*problems, *(_problem(value, finding) for value, finding in wrong)),
             ExitCode.USAGE if flags_alone else ExitCode.CONFIGURATION,
         )
-    origins = dict.fromkeys(option_types(), DEFAULT) | {key: value.origin for key, value in values.items()}
+    origins = dict.fromkeys((*option_types(), *LISTS), DEFAULT) | {key: value.origin for key, value in values.items()}
+    origins |= values[ROUTE].origins if ROUTE in values else {}
     return Loaded(config=config, origins=origins, files=tuple(file.path for file in files))
+
+
+def _judge(key: str, value: Any) -> Iterator[Finding]:
+    if key == ROUTE:
+        yield from judge_routes(value)
+    elif (finding := judge_option(key, value)) is not None:
+        yield finding
+
+
+def _auto_beside_routes(values: Mapping[str, _Value]) -> Iterator[Problem]:
+    """Servers that are named have their places to themselves: what is found is mounted only where nothing is named."""
+    if values.get(ROUTE, _NOTHING).value and AUTO in values.get("upstream", _NOTHING).value:
+        yield _problem(
+            values["upstream"],
+            Finding(
+                "upstream",
+                "auto finds the running servers: it stands alone",
+                "name all servers, or take away [[route]]",
+            ),
+        )
 
 
 def _file_values(source: Source, file: File) -> dict[str, _Value]:
@@ -133,7 +163,15 @@ def _file_values(source: Source, file: File) -> dict[str, _Value]:
     lines = lines_of(file.text) if values else {}
     folder = str(PurePath(source.folder, file.path).parent)
     return {
-        key: _Value(value, f"{file.path}:{lines[key]}", folder, is_shared=not file.is_profile)
+        key: _Value(
+            value,
+            f"{file.path}:{lines[key]}",
+            folder,
+            is_shared=not file.is_profile,
+            origins={part: f"{file.path}:{line}" for part, line in lines.items() if part.startswith(f"{ROUTE}[")}
+            if key == ROUTE
+            else {},
+        )
         for key, value in values.items()
     }
 
@@ -191,7 +229,10 @@ def _from_text(key: str, value: Any) -> Any:
 
 
 def _problem(value: _Value, finding: Finding) -> Problem:
-    return Problem(value.origin, finding.text if value.is_named else f"{finding.key}: {finding.text}", finding.hint)
+    """An option of a [[route]] is told by its line: how many were before it, nobody counts."""
+    name = _NUMBER.sub("", finding.key)
+    where = value.origins.get(finding.key, value.origin)
+    return Problem(where, finding.text if value.is_named else f"{name}: {finding.text}", finding.hint)
 
 
 def _convert(values: Mapping[str, _Value], source: Source) -> Config:
@@ -201,8 +242,7 @@ def _convert(values: Mapping[str, _Value], source: Source) -> Config:
         table = nested
         for part in tables:
             table = table.setdefault(part, {})
-        is_path = key in PATHS and value.value != ""
-        table[name] = absolute(value.value, value.folder, source.environ) if is_path else value.value
+        table[name] = _with_absolute_paths(key, value, source)
     config = msgspec.convert(nested, Config, strict=True)
     return structs.replace(
         config,
@@ -211,7 +251,17 @@ def _convert(values: Mapping[str, _Value], source: Source) -> Config:
         hosts=parse_hosts(config.hosts),
         trusted_proxies=parse_networks(config.trusted_proxies),
         data_dir=_data_dir(config.data_dir, values.get("data_dir"), source),
+        upstream_pin=parse_pin(config.upstream_pin),
+        route=tuple(map(in_one_spelling, config.route)),
     )
+
+
+def _with_absolute_paths(key: str, value: _Value, source: Source) -> Any:
+    if key == ROUTE:
+        return [with_paths(table, value.folder, source.environ) for table in value.value]
+    if key in PATHS and value.value:
+        return absolute(value.value, value.folder, source.environ)
+    return value.value
 
 
 def _data_dir(given: str, value: _Value | None, source: Source) -> str:

@@ -25,12 +25,6 @@ def judge_login(config: Config) -> Iterator[tuple[str, str, str]]:
         yield "require_second_factor", "a role is named twice", "name each once, or all alone"
     if not config.contact.isprintable():
         yield "contact", "it is not one line of text", 'write whom to ask, for example "ada@example.org"'
-    if config.allow and not config.shared_origin and (len(config.upstream) != 1 or config.upstream == ("auto",)):
-        yield (  # T25: the browser cannot tell them apart
-            "allow",
-            "different people would use different servers of one host, and a page of one server can act at the others",
-            "name one upstream and run a gateway for each; or accept it: shared_origin = true",
-        )
     yield from _judge_sessions(config.sessions)
     yield from _judge_throttle(config.throttle)
 

@@ -28,10 +28,15 @@ def parse_hosts(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_parse_host, texts)))
 
 
+def is_host_name(text: str) -> bool:
+    """Say whether `text` is a name that a host can have, in lower case; an address is none."""
+    return bool(_NAME.fullmatch(text)) and not _ADDRESS_ALIKE.fullmatch(text)
+
+
 def _parse_host(text: str) -> str:
     parts = _PARTS.fullmatch(text.lower())
     name, port = parts.groups() if parts else (text.lower(), None)
-    spelled = _address(name) or (name if _NAME.fullmatch(name) and not _ADDRESS_ALIKE.fullmatch(name) else "")
+    spelled = _address(name) or (name if is_host_name(name) else "")
     if not spelled:
         raise AddressError(f"{text!r} is not a name", _meant(text))
     if port is None:

@@ -6,8 +6,9 @@ Knows the shipped pack and addresses; it puts no rule into force. Each problem i
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from nbgate.config.addresses import parse_upstreams
+from nbgate.config.routes import specs_of
 from nbgate.config.schema import Config
+from nbgate.config.upstreams import is_remote
 from nbgate.rules.pack import shipped_pack
 from nbgate.rules.ports import CLOSED_PORTS
 
@@ -26,7 +27,9 @@ def judge_ids(ids: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def judge_ports(config: Config) -> Iterator[tuple[str, str]]:
     """Say which of the listed ports stay closed: ours, those of notebook servers, those of `CLOSED_PORTS`."""
-    upstreams = [upstream.port for upstream, _ in parse_upstreams(config.upstream)]
+    if not config.server_proxy_ports:
+        return
+    upstreams = [spec.upstream.port for spec in specs_of(config) if not is_remote(spec.upstream)]
     closed = {row.port: f"{row.name}: it {row.why}" for row in CLOSED_PORTS}
     closed |= dict.fromkeys(upstreams, "a notebook server, which has its own mount")
     closed |= dict.fromkeys((config.port, config.http_port), "nbgate itself")

@@ -170,13 +170,40 @@ class Probe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 60.0
 
 
+class RouteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One notebook server and where it is mounted."""
+
+    at: Annotated[str, Meta(description="Where: /prefix/, host/ or host/prefix/; {user}.example.org/ for each user.")]
+    upstream: Annotated[str, Meta(description="Its address: host:port, http(s)://host:port/base/ or unix:/path.")]
+    base_url: Annotated[str, Meta(description="The base URL it was told; empty: found out.")] = ""
+    token_file: Annotated[str, Meta(description="File (0600) with its token; empty: the one in its runtime file.")] = ""
+    password_file: Annotated[str, Meta(description="File (0600) with its password.")] = ""
+    ca_file: Annotated[str, Meta(description="PEM file with the authority that vouches for it; for https.")] = ""
+    pin: Annotated[str, Meta(description="SHA-256 of its certificate, in place of an authority; for https.")] = ""
+    allow: Annotated[tuple[str, ...], Meta(description="Users who may use it; none: all.")] = ()
+    allow_open: Annotated[
+        bool | None, Meta(description="Accept it although it asks for no credential; not said: as allow_open_upstream.")
+    ] = None
+    disabled_rules: Annotated[tuple[str, ...], Meta(description="Rules that do not apply there, by their id.")] = ()
+    health: Annotated[
+        str, Meta(description="Path below its base URL that is asked to see whether it lives; empty: the usual one.")
+    ] = ""
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
     upstream: Annotated[
         tuple[str, ...],
-        Meta(description="Notebook servers, host:port, http://host:port/base/ or unix:/path; none or auto: what runs."),
+        Meta(
+            description="Notebook servers: host:port, http(s)://host:port/base/ or unix:/path, each with /prefix/= or "
+            "host/= before it where it is to be elsewhere than at its own base URL; none or auto: what runs."
+        ),
     ] = ()
+    route: tuple[RouteOptions, ...] = ()
+    base_url: Annotated[
+        str, Meta(description="Path below which the gateway and all servers are, for a proxy that hands on one path.")
+    ] = "/"
     cert: Annotated[
         str, Meta(description="PEM file with the certificate chain, and the key unless key is set; empty: one is made.")
     ] = ""
@@ -242,6 +269,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Who may use a notebook server: its prefix, =, user names; one not named: all users."),
     ] = ()
+    allow_remote_upstream: Annotated[
+        bool, Meta(description="Accept upstreams on other machines: what passes between is theirs to read without TLS.")
+    ] = False
+    upstream_ca_file: Annotated[
+        str, Meta(description="PEM file with the authority that vouches for upstreams; for https.")
+    ] = ""
+    upstream_pin: Annotated[
+        str, Meta(description="SHA-256 of an upstream's certificate, in place of an authority; for https.")
+    ] = ""
     shared_origin: Annotated[
         bool,
         Meta(

@@ -8,7 +8,7 @@ It opens and closes nothing itself, and knows neither bytes nor paths.
 
 import math
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from nbgate.access.paths import RequestKind
@@ -93,6 +93,7 @@ class Admission:
         self._spared = 0
         self._uses: dict[bytes, Use] = {}
         self._waiting: dict[str, Count] = {}
+        self._gone: set[str] = set()
         self._netblocks: Rates | None = None
         self._sessions: Rates | None = None
         self._policy = policy
@@ -120,6 +121,14 @@ class Admission:
         if before is None or _session_rate(before) != _session_rate(limits):
             self._sessions = _rates(*_session_rate(limits))
         self._limits = limits
+
+    def change_routes(self, policy: Policy, gone: Iterable[str]) -> None:
+        """Go on by a policy with other routes; who still waits on one that is gone is counted to the end."""
+        self._policy = policy
+        self._gone.update(gone)
+        for name in [name for name in self._gone if not self.waiting(name).n]:
+            self._gone.discard(name)
+            del self._waiting[name]
 
     # connections
 

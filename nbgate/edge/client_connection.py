@@ -218,14 +218,14 @@ class ClientConnection(asyncio.Protocol):
         if early:
             tunnel.client_data(early)
         self.release("behind")
-        if self.worker.draining:  # the handshake was under way when the others were told
-            tunnel.drain()
+        if (reason := self.worker.no_longer_wants(tunnel.exchange)) is not None:  # the others have been told
+            tunnel.drain(reason)
 
     def has_learnt(self, exchange: Exchange, session: Session, place: Place) -> bool:
         """Say whether the verdict of `exchange` is known already; what no longer holds is forgotten."""
         block = self._reader.last_block
         if self._repeats is None or not self._repeats.holds_for(block, exchange.policy, session):
-            self._repeats = Repeats(self, block, exchange.policy, session)
+            self._repeats = Repeats(self, block, exchange.head.fields.host, exchange.policy, session)
         return self._repeats.knows(place)
 
     def learn(self, place: Place, seen: Seen) -> None:

@@ -24,8 +24,14 @@ from nbgate.rewrite.response import ClientHeads
 
 log = structlog.get_logger()
 
+_NO_GOOD_UPSTREAM = frozenset({
+    Reason.UPSTREAM_CERTIFICATE, Reason.UPSTREAM_CHECKING, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_REFUSED,
+    Reason.UPSTREAM_TOKEN_UNKNOWN, Reason.UPSTREAM_UID_MISMATCH,
+})  # fmt: skip
+
 if TYPE_CHECKING:
     from nbgate.edge.client_connection import ClientConnection
+    from nbgate.edge.exchange import Exchange
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class WorkerContext:
         client_heads: Serialises response heads by that policy's tables.
         random: Returns that many random bytes.
         suspect: Tells the keeper that a route's upstream does not behave as it said.
+        awaited: Routes whose upstream is no good and is asked for; emptied as often as the keeper is to hear it.
         channels: How many notebooks, consoles and terminals each session has open here.
         id_prefix: Six hex digits that make request ids unique across workers and restarts.
     """
@@ -58,6 +65,7 @@ class WorkerContext:
     connections: "set[ClientConnection]" = field(default_factory=set)
     requests: int = 0
     websockets: int = 0
+    awaited: set[str] = field(default_factory=set)
     channels: Counter[bytes] = field(default_factory=Counter)
     draining: bool = False
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,6 +77,27 @@ class WorkerContext:
         if since and not self.policy.audit_failing_since_unix:
             return self.policy.with_audit(since)
         return self.policy
+
+    def leads_elsewhere(self, exchange: "Exchange") -> bool:
+        """Say whether the route by which `exchange` was forwarded is gone, or leads to another upstream now."""
+        if exchange.forward is None:
+            return False
+        route = self.policy.places.routes.get(exchange.forward.route.name)
+        return route is None or route.upstream != exchange.forward.route.upstream
+
+    def no_longer_wants(self, exchange: "Exchange") -> Reason | None:
+        """Say why a websocket whose handshake was under way meanwhile is ended again."""
+        if self.draining:
+            return Reason.DRAINING
+        return Reason.ROUTE_CHANGED if self.leads_elsewhere(exchange) else None
+
+    def note_refusal(self, exchange: "Exchange", reason: Reason) -> None:
+        """Have the keeper look again at an upstream that was no good when it looked: somebody waits for it."""
+        if reason in _NO_GOOD_UPSTREAM:
+            route = exchange.policy.places.find(exchange.head.target, exchange.head.fields.host).route
+            if route is not None and route.name not in self.awaited:
+                self.awaited.add(route.name)
+                self.suspect(route.name)
 
     def gone(self, connection: "ClientConnection") -> None:
         """Forget a connection that is lost."""

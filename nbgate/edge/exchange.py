@@ -4,7 +4,6 @@ Performs the verdict of `nbgate.pipeline.request`: asks for the session, answers
 request up and `Relay` the answer down. Every way out leads through `_close`, which records the one event.
 """
 
-import math
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, assert_never
@@ -14,6 +13,7 @@ import msgspec
 from nbgate.access.paths import RequestKind, classify
 from nbgate.edge.admission import Count
 from nbgate.edge.context import WorkerContext
+from nbgate.edge.patience import NEVER
 from nbgate.edge.records import record_open, record_request
 from nbgate.edge.tunnel import Tunnel
 from nbgate.edge.uplink import Uplink
@@ -36,7 +36,6 @@ from nbgate.reasons import Reason
 if TYPE_CHECKING:
     from nbgate.edge.client_connection import ClientConnection
 
-NEVER = math.inf
 _PASSED_REFUSALS = frozenset({403, 404, 410, 500, 503})  # of a websocket handshake; the page can act on these
 
 
@@ -185,6 +184,7 @@ class Exchange:
             case Forward():
                 self._forward(verdict)
             case Respond():
+                self.worker.note_refusal(self, verdict.reason)
                 self._answer(verdict)
             case Challenge():
                 self._challenge(verdict)

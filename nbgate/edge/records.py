@@ -1,5 +1,6 @@
 """The audit events of exchanges and tunnels: which of their facts are recorded; of headers only the user agent."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -20,10 +21,14 @@ _ORDERLY_ENDS = frozenset({None, Reason.CLIENT_GONE, Reason.DRAINING})
 
 
 def recorded_path(target: Target) -> str:
-    """Return the path as it is recorded: without what is itself a credential, however it was spelled."""
-    segments = target.segments
-    if len(segments) > 2 and segments[0].lower() == OWN and segments[1].lower() in _SECRET_BELOW:
-        return f"/{OWN}/{segments[1].lower()}/…"
+    """Return the path as it is recorded: without what is itself a credential, however and wherever it was spelled.
+
+    A link that somebody opens below the wrong base URL is as good as it was.
+    """
+    if OWN in target.path.lower():
+        for depth, (first, second) in enumerate(pairwise(map(str.lower, target.segments[:-1]))):
+            if first == OWN and second in _SECRET_BELOW:
+                return f"{'/…' if depth else ''}/{OWN}/{second}/…"
     return cut(target.raw_path)
 
 

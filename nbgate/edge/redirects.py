@@ -105,9 +105,9 @@ class Redirects(AcceptLoop):
             end = visit.reader.find_end(visit.buffer, policy)
             if end < 0:
                 return
-            location = maybe_location(
-                visit.reader.read(visit.buffer[:end], policy), policy.exposure.hosts, self._public_port()
-            )
+            request = visit.reader.read(visit.buffer[:end], policy)
+            of_route = bool(policy.places.routes.host_of(request.fields.host))
+            location = maybe_location(request, policy.exposure.hosts, self._public_port(), is_of_route=of_route)
         except ProtocolError:
             location = None
         visit.buffer = b""
@@ -126,19 +126,22 @@ class Redirects(AcceptLoop):
         self._gate.refused(visit.ticket, Reason.CLEARTEXT if visit.status else reason, visit.status)
 
 
-def maybe_location(request: RequestHead, hosts: tuple[str, ...], public_port: int) -> str | None:
+def maybe_location(
+    request: RequestHead, hosts: tuple[str, ...], public_port: int, *, is_of_route: bool = False
+) -> str | None:
     """Return where the same is to be had by HTTPS; None for what is not to be repeated there, or not with us.
 
     Args:
         request: What was asked for.
         hosts: The public names; one with a port says where it is reached, whatever port we listen on. Empty: any.
         public_port: The port of HTTPS.
+        is_of_route: A route has this name, so it is ours too.
     """
     if request.method not in _METHODS:
         return None
     name = name_of(request.fields.host)
     public = next((host for host in hosts if name_of(host) == name), None)
-    if hosts and public is None:
+    if hosts and public is None and not is_of_route:
         return None
     if public is None or public == name:
         public = name if public_port == HTTPS_PORT else f"{name}:{public_port}"

@@ -12,9 +12,10 @@ from nbgate.errors import UpstreamProtocolError
 from nbgate.http.framing import LAST_CHUNK, Body, NoBody, encode_chunk
 from nbgate.http.head import find_head_end
 from nbgate.http.response import BodyFraming, ResponseHead, body_of
-from nbgate.pipeline.response import ClientHead, answer_head, judge_answer
+from nbgate.pipeline.response import ClientHead, answer_head, body_rewriter, judge_answer
 from nbgate.reasons import Reason
-from nbgate.rewrite.html import BANNER, PageRewriter
+from nbgate.rewrite.html import PageRewriter
+from nbgate.rewrite.kernelspecs import KernelspecsRewriter
 
 if TYPE_CHECKING:
     from nbgate.edge.exchange import Exchange
@@ -54,7 +55,7 @@ class Relay:
         self._informational = 0
         self._body: Body = NoBody()
         self._head: ClientHead | None = None
-        self._page: PageRewriter | None = None
+        self._page: PageRewriter | KernelspecsRewriter | None = None
         self._reusable = False
 
     def take(self, data: bytes) -> None:
@@ -121,9 +122,8 @@ class Relay:
             close=exchange.worker.draining or exchange.wants_body,
         )
         if self._head.rewrite:
-            state = exchange.forward.state
-            banner = BANNER if self._head.banner else b""
-            self._page = PageRewriter(state.token, after_head=banner, secret=state.secret)
+            banner = exchange.policy.banner_script
+            self._page = body_rewriter(self._head, head, exchange.head, exchange.forward, banner)
         self._body = body_of(head)
         self._reusable = head.keep_alive and head.framing is not BodyFraming.EOF
         exchange.status = head.status

@@ -67,6 +67,7 @@ class Repeats:
         "_answered",
         "_before",
         "_block",
+        "_host",
         "_path",
         "_paths",
         "_policy",
@@ -88,12 +89,15 @@ class Repeats:
     is_own = False
     has_answered = False
 
-    def __init__(self, connection: "ClientConnection", block: bytes, policy: Policy, session: Session) -> None:
+    def __init__(
+        self, connection: "ClientConnection", block: bytes, host: str, policy: Policy, session: Session
+    ) -> None:
         self.connection = connection
         self.upstream: UpstreamConnection | None = None
         self.deadline = 0.0
         self.request_id = ""
         self._block = block
+        self._host = host
         self._policy = policy
         self._session = session
         self._use = connection.attach_session(session).requests
@@ -167,7 +171,7 @@ class Repeats:
     def _look(self, raw_target: bytes, path: bytes) -> Seen | None:
         """Find the verdict for a path that comes for the first time, by what kind of place it is."""
         try:
-            place = self._policy.places.find(parse_target(raw_target))
+            place = self._policy.places.find(parse_target(raw_target), self._host)
         except ProtocolError:  # told to the client where it is judged
             return None
         seen = self._seen.get(_kind_of(place)) if _is_plain(place) else None
@@ -320,7 +324,7 @@ def learn_from(exchange: "Exchange") -> None:
         or policy.limits.session_requests_per_second  # so does how many there were before
     ):
         return
-    place = policy.places.find(head.target)
+    place = policy.places.find(head.target, head.fields.host)
     if _is_plain(place) and not exchange.connection.has_learnt(exchange, session, place):
         marker = b"X-Request-ID: %b\r\n" % exchange.request_id.encode()
         lines = forward.upstream_head.partition(b"\r\n")[2].removesuffix(marker)
@@ -330,6 +334,8 @@ def learn_from(exchange: "Exchange") -> None:
 def _is_plain(place: Place) -> bool:
     """Say whether what lies there is forwarded whenever the session, the origin and the upstream are good."""
     if place.page is not None or place.is_own or place.lacks_slash or place.has_effect or place.route is None:
+        return False
+    if place.kernelspecs:  # its body is mapped, as those of other places of its kind are not
         return False
     return not place.findings or place.finding(Action.DENY, "GET") is None
 

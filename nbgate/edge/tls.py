@@ -8,7 +8,7 @@ import contextlib
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from nbgate.http.hosts import name_of
@@ -71,13 +71,22 @@ class Handshake:
         return ours
 
 
-def make_context(material: TlsMaterial, hosts: tuple[str, ...] = ()) -> ssl.SSLContext:
+def names_asked_for(hosts: Iterable[str]) -> set[str]:
+    """Return by which names clients may ask for us, where these are our public ones, with or without a port.
+
+    Empty where none was named: then it is any.
+    """
+    names = {name_of(host).strip("[]") for host in hosts}
+    return {*names, LOCALHOST} if names else names
+
+
+def make_context(material: TlsMaterial, names: Collection[str] = ()) -> ssl.SSLContext:
     """Return the context to accept connections with.
 
     Args:
         material: Chain, key and profile.
-        hosts: The public names, lower case, with or without a port; a client that asks for another name gets the alert
-            `unrecognized_name`, one that asks for none, or for `localhost`, is served. Empty: any name.
+        names: Lower case. A client that asks for another name gets the alert `unrecognized_name`, one that asks for
+            none is served. Empty: any name. What is added to them later counts too.
 
     Raises:
         ssl.SSLError: OpenSSL does not take the pair, although the keeper's own test passed.
@@ -85,9 +94,7 @@ def make_context(material: TlsMaterial, hosts: tuple[str, ...] = ()) -> ssl.SSLC
     context = server_context(material)
     context.sslobject_class = ServerSide
     # OpenSSL calls it in every handshake, also where no name is sent and where a session is resumed.
-    context.sni_callback = _note_name(
-        frozenset(name_of(host).strip("[]") for host in (*hosts, LOCALHOST)) if hosts else hosts
-    )
+    context.sni_callback = _note_name(names)
     return context
 
 

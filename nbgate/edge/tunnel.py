@@ -182,9 +182,9 @@ class Tunnel:
         self.close(SESSION_ENDED, reason)
         return self._closed_to_client
 
-    def drain(self) -> None:
-        """Close with 1012: the page reconnects by itself when the gateway is back."""
-        self.close(SERVICE_RESTART, Reason.DRAINING)
+    def drain(self, reason: Reason = Reason.DRAINING) -> None:
+        """Close with 1012: the page reconnects by itself when the gateway, or its server, is back."""
+        self.close(SERVICE_RESTART, reason)
 
     def close(self, code: int, reason: Reason) -> None:
         """Begin a close with `code` towards the client, at the next boundary, and let go of the upstream."""

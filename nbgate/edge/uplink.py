@@ -6,6 +6,7 @@ gets a body whole, so that a client that is slow with it, a stranger perhaps, ho
 
 import errno
 import math
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,9 @@ class Uplink:
         except ForeignListenerError:
             self._connect_failed(Reason.UPSTREAM_UID_MISMATCH, HTTPStatus.BAD_GATEWAY)
             return
+        except ssl.SSLError:
+            self._connect_failed(Reason.UPSTREAM_CERTIFICATE, HTTPStatus.BAD_GATEWAY)
+            return
         except OSError as error:
             ours = error.errno in _OUT_OF_DESCRIPTORS
             reason = Reason.WORKER_FULL if ours else Reason.UPSTREAM_REFUSED
@@ -137,6 +141,9 @@ class Uplink:
             return
         if exchange.is_done:
             upstream.abort()
+            return
+        if not upstream.is_open:  # it was lost at once: of a server that wants another certificate from us, say
+            self._connect_failed(Reason.UPSTREAM_LOST, HTTPStatus.BAD_GATEWAY)
             return
         exchange.connection.guarded(self._send, upstream)
         exchange.connection.release("connecting")

@@ -35,6 +35,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_buffer_bytes",
+        "_has_said_end",
         "_on_idle_lost",
         "idle_since",
         "reused",
@@ -52,6 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = False
         self.idle_since = 0.0
         self._buffer_bytes = buffer_bytes
+        self._has_said_end = False
         self._on_idle_lost = on_idle_lost
 
     @property
@@ -78,6 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Treat the upstream's end of sending as the end of the connection (asyncio's callback)."""
+        self._has_said_end = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,10 +89,12 @@ class UpstreamConnection(asyncio.Protocol):
         if self.user is None:
             self._on_idle_lost(self)
             return
-        if exc is not None and transport is not None:
+        if exc is not None and transport is not None and self.upstream.tls is None:
             self._hear_out(transport.get_extra_info("socket"), self.user)
         if self.user is not None:  # it may have all it needs
-            self.user.upstream_lost(broken=exc is not None)
+            # Over TLS anybody in between can end the TCP connection: only the upstream can say that this was all.
+            is_cut = self.upstream.tls is not None and not self._has_said_end
+            self.user.upstream_lost(broken=exc is not None or is_cut)
 
     def _hear_out(self, sock: socket.socket, user: UpstreamUser) -> None:
         """Read what the upstream said before it stopped listening.

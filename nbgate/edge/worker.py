@@ -22,11 +22,12 @@ from nbgate.edge.listener import Listener
 from nbgate.edge.outbox import Outbox
 from nbgate.edge.penalties import Penalties
 from nbgate.edge.pool import Pool
-from nbgate.edge.recheck import judge_again
+from nbgate.edge.recheck import end_unrecorded, judge_again
 from nbgate.edge.redirects import Redirects
 from nbgate.edge.refusals import Refusals
 from nbgate.edge.sessions import Sessions
-from nbgate.edge.tls import make_context
+from nbgate.edge.tls import make_context, names_asked_for
+from nbgate.edge.uses import Uses
 from nbgate.errors import LinkError
 from nbgate.guard.overload import TICK_SECONDS
 from nbgate.link.channel import Link
@@ -39,6 +40,7 @@ from nbgate.link.messages import (
     Records,
     RecordsWritten,
     RevokeAck,
+    RoutesChanged,
     SessionAnswer,
     SessionPut,
     SessionsRevoked,
@@ -56,7 +58,6 @@ from nbgate.policy import compile_policy
 from nbgate.reasons import Reason
 from nbgate.rewrite.response import ClientHeads
 from nbgate.sessions.table import SessionTable
-from nbgate.websocket.close_codes import SERVICE_RESTART
 
 SWEEP_SECONDS = 0.25
 TELL_SECONDS = 1.0
@@ -94,6 +95,7 @@ class WorkerCore:
         self._ready = ready
         self._link: Link[ToWorker] | None = None
         self._tls: ssl.SSLContext | None = None
+        self._names: set[str] = set()
         self._tls_of_hops: ssl.SSLContext | None = None
         self._http_port = http_port
         self._https_port = 0
@@ -104,7 +106,8 @@ class WorkerCore:
         self.listen_on(listening)
         self._outbox = Outbox(loop=loop, clock=clock, boot=boot, send=self._send_records)
         self._sessions = Sessions(loop=loop, table=SessionTable(), ask=self._send)
-        self._pool = Pool(loop)
+        self._uses = Uses()
+        self._pool = Pool(loop, self._uses.has)
         self._penalties = Penalties(loop, clock, self._send)
         self._context: WorkerContext | None = None
         self._told: WorkerStatus | None = None
@@ -151,6 +154,9 @@ class WorkerCore:
             case UpstreamPut(state=state):
                 if self._context is not None:
                     self._context.policy = self._context.policy.with_upstream(state)
+            case RoutesChanged():
+                if self._context is not None:
+                    self._change_routes(message, self._context)
             case PenaltiesPut(penalties=penalties):
                 self._penalties.put(penalties)
             case RecordsWritten(upto=upto):
@@ -177,8 +183,11 @@ class WorkerCore:
             rules=snapshot.rules,
             second_factor_roles=snapshot.second_factor_roles,
             contact=snapshot.contact,
+            base_url=snapshot.base_url,
         )
-        self._tls = make_context(snapshot.tls, policy.exposure.hosts)
+        self._uses.load(policy.places.routes)
+        self._names = names_asked_for(policy.hosts)
+        self._tls = make_context(snapshot.tls, self._names)
         self._tls_of_hops = make_context(snapshot.tls)  # the name they ask for may be what they call us themselves
         self._sessions.load(snapshot.sessions, self._clock.monotonic())
         self._penalties.load(snapshot.penalties)
@@ -213,6 +222,16 @@ class WorkerCore:
             self._loop.call_later(TICK_SECONDS, self._tick),
         ]
         self._ready()
+
+    def _change_routes(self, message: RoutesChanged, context: WorkerContext) -> None:
+        before = context.policy.places.routes
+        context.policy = context.policy.with_routes(message.put, message.states, message.gone)
+        names = {*message.gone, *(route.name for route in message.put)}
+        self._uses.change(before, context.policy.places.routes, names)
+        if self._names:
+            self._names.update(route.host for route in message.put if route.host)
+        context.admission.change_routes(context.policy, message.gone)
+        judge_again(context, names)
 
     def _acknowledge(self, message: SessionsRevoked, closed: int, asked_on: Link[ToWorker] | None) -> None:
         if asked_on is self._link:  # another keeper counts from one again
@@ -338,22 +357,17 @@ class WorkerCore:
         self._sessions.expire(self._clock.unix())
         context.refusals.sum_up()
         if context.websockets and audit_grace_is_over(context.policy_now(), self._clock.unix()):
-            self._end_websockets(context)
+            end_unrecorded(context)
 
     def _tick(self) -> None:
         self._timers[2] = self._loop.call_later(TICK_SECONDS, self._tick)
         self._require().admission.overload.tick(self._loop.time())
 
-    def _end_websockets(self, context: WorkerContext) -> None:
-        """THREATS 5.6: ten minutes after the audit could be written last nothing goes on unrecorded."""
-        for connection in list(context.connections):
-            if connection.tunnel is not None:
-                connection.guarded(connection.tunnel.close, SERVICE_RESTART, Reason.AUDIT_UNAVAILABLE)
-
     def _tell(self) -> None:
         self._timers[1] = self._loop.call_later(TELL_SECONDS, self._tell)
         context = self._require()
         self.tell_activity()
+        context.awaited.clear()
         context.channels = +context.channels  # without those who have closed all of theirs
         channels = tuple(sorted(context.channels.items()))
         if channels != self._told_channels and self._link is not None:

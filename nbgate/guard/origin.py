@@ -34,7 +34,8 @@ document).
 (2) A browser cannot be made to lie in Origin; what it says in Sec-Fetch-Site on a handshake differs by browser.
 (3) Old browsers, which would read another site's `<script src>` from us (CVE-2019-9644, CVE-2023-40170).
 (4) Scripts. A foreign page cannot send JSON without a preflight, and none is ever granted.
-(5) With a good token of ours, and for a notebook server. No browser sends one unasked, so nobody can be made to forge.
+(5) With a good token of ours, for a notebook server or the routes API. No browser sends one unasked, so nobody can be
+    made to forge.
 
 Sec-Fetch-Mode: no-cors proves nothing and is never read as same-origin (CVE-2026-40864).
 """

@@ -100,6 +100,32 @@ EFFECTS = (
     PathFact(("voila", "render"), "runs a notebook"),
 )
 
+# What the pages of notebook servers link to, below their base URL; any other address there was written by a person.
+LINKED = (
+    PathFact(("",), "the front page"),
+    PathFact(("api",), "JSON for programs"),
+    PathFact(("consoles",), "pages"),
+    PathFact(("custom",), "the user's own css and js"),
+    PathFact(("doc",), "pages of documents"),
+    PathFact(("edit",), "pages of text files"),
+    PathFact(("files",), "what a page of a file shows"),
+    PathFact(("kernelspecs",), "files of kernels"),
+    PathFact(("lab",), "pages, settings and assets"),
+    PathFact(("login",), "the server's own login"),
+    PathFact(("logout",), "and its end"),
+    PathFact(("nbclassic",), "pages"),
+    PathFact(("nbextensions",), "assets of classic extensions"),
+    PathFact(("notebooks",), "pages of notebooks"),
+    PathFact(("static",), "assets"),
+    PathFact(("terminals",), "pages of terminals"),
+    PathFact(("tree",), "pages of folders"),
+    PathFact(("view",), "pages of files"),
+    PathFact(("voila",), "pages and assets"),
+)
+
+# Voila's pages hold the output of cells, which may link anywhere; Voila itself links here only.
+LINKED_BY_VOILA = (PathFact(("voila",), "pages and assets"),)
+
 
 def _by_first(facts: tuple[PathFact, ...]) -> dict[str, tuple[tuple[str, ...], ...]]:
     firsts = {fact.segments[0] for fact in facts}
@@ -111,6 +137,8 @@ _DATA = _by_first(DATA)
 _USER_CONTENT = _by_first(USER_CONTENT)
 _READABLE = _by_first(READABLE)
 _EFFECTS = _by_first(EFFECTS)
+_LINKED = frozenset(_by_first(LINKED))
+_LINKED_BY_VOILA = frozenset(_by_first(LINKED_BY_VOILA))
 
 
 def is_untouched(rest: tuple[str, ...]) -> bool:
@@ -136,6 +164,21 @@ def has_effect(rest: tuple[str, ...]) -> bool:
 def is_kernel(rest: tuple[str, ...]) -> bool:
     """Say whether this is the state of one kernel: pages that lost its websocket ask for it."""
     return len(rest) == 3 and rest[1] == "kernels" and rest[0] == "api" and rest[2] != ""
+
+
+def is_kernelspecs(rest: tuple[str, ...]) -> bool:
+    """Say whether this lists kernels, or one of them, with the addresses of their files: no other JSON has any."""
+    return 2 <= len(rest) <= 3 and rest[1] == "kernelspecs" and rest[0] == "api"
+
+
+def is_voila(rest: tuple[str, ...]) -> bool:
+    """Say whether a page here is Voila's; of the servers' front pages no other is a page, they lead on."""
+    return not rest or rest[0] in {"", "voila"}
+
+
+def links_of(*, voila: bool) -> frozenset[str]:
+    """Return what the servers' own links lead to, by first segments: on a page of Voila's, or on any other."""
+    return _LINKED_BY_VOILA if voila else _LINKED
 
 
 def socket_of(rest: tuple[str, ...]) -> Socket:

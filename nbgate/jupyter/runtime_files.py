@@ -32,6 +32,7 @@ class RuntimeFile(Struct, frozen=True, kw_only=True):
         sock: Path of its Unix socket, "" for TCP.
         secure: It speaks TLS itself.
         hostname: The name or address it was told to listen on.
+        root: Its root folder, "" where it does not say; shown to nobody.
     """
 
     pid: int
@@ -41,6 +42,7 @@ class RuntimeFile(Struct, frozen=True, kw_only=True):
     sock: str
     secure: bool
     hostname: str = "localhost"
+    root: str = ""
 
     def __repr__(self) -> str:
         return f"RuntimeFile(pid={self.pid}, port={self.port}, base_url={self.base_url!r}, token=Secret(…))"
@@ -54,6 +56,8 @@ class _Raw(Struct, kw_only=True):
     sock: str = ""
     secure: bool = False
     hostname: str = "localhost"
+    root_dir: str | None = ""
+    notebook_dir: str | None = ""  # what Notebook 6 calls it
 
 
 _decoder = msgspec.json.Decoder(_Raw)
@@ -81,6 +85,7 @@ def maybe_parse_runtime_file(text: str) -> RuntimeFile | None:
         sock=raw.sock,
         secure=raw.secure,
         hostname=raw.hostname,
+        root=raw.root_dir or raw.notebook_dir or "",
     )
 
 
@@ -103,7 +108,8 @@ def matching(files: Iterable[RuntimeFile], upstream: Upstream) -> tuple[RuntimeF
         return tuple(file for file in files if file.sock == upstream.path)
     if upstream.host not in _LOOPBACK_NAMES and not upstream.host.startswith("127."):
         return ()
-    return tuple(file for file in files if not file.sock and not file.secure and file.port == upstream.port)
+    has_tls = upstream.tls is not None
+    return tuple(file for file in files if not file.sock and file.secure is has_tls and file.port == upstream.port)
 
 
 def maybe_upstream(file: RuntimeFile) -> Upstream | None:
@@ -119,25 +125,15 @@ def maybe_upstream(file: RuntimeFile) -> Upstream | None:
     return Upstream(host=host, port=file.port)
 
 
-def choose_newest(
-    files: Iterable[RuntimeFile], held: frozenset[tuple[Upstream, str]] = frozenset()
-) -> tuple[dict[str, tuple[Upstream, RuntimeFile]], tuple[tuple[Upstream, str], ...]]:
-    """Return by base URL the newest server that can be guarded, and address and base URL of those passed over.
+def running_once(files: Iterable[RuntimeFile]) -> tuple[tuple[Upstream, RuntimeFile], ...]:
+    """Return the address and the file of each server that can be guarded, the one that began first first.
 
     Args:
         files: What runs, the newest first; of two files about one address the older was left behind.
-        held: Address and base URL of servers that keep their place from newer ones: somebody may be at work there.
     """
     running: dict[Upstream, RuntimeFile] = {}
     for file in files:
         upstream = maybe_upstream(file)
         if upstream is not None:
             running.setdefault(upstream, file)
-    chosen: dict[str, tuple[Upstream, RuntimeFile]] = {}
-    passed_over: list[tuple[Upstream, str]] = []
-    for upstream, file in sorted(running.items(), key=lambda pair: (pair[0], pair[1].base_url) not in held):
-        if file.base_url in chosen:
-            passed_over.append((upstream, file.base_url))
-        else:
-            chosen[file.base_url] = (upstream, file)
-    return chosen, tuple(passed_over)
+    return tuple(reversed(running.items()))

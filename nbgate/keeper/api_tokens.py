@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from nbgate.audit.events import TokenChange
 from nbgate.clock import Clock
-from nbgate.config.addresses import is_base
+from nbgate.config.addresses import AddressError
+from nbgate.config.routes import parse_place
 from nbgate.crypto.api_tokens import new_api_token, parse_api_token
 from nbgate.crypto.tokens import TOKEN_BYTES
 from nbgate.errors import CredentialRejected, InputRefused
@@ -67,7 +68,7 @@ class ApiTokens:
             user: Whose it is.
             name: What people call it.
             scope: What it may be used for.
-            routes: Prefixes of the notebook servers it is good for; none: all.
+            routes: Public places of the notebook servers it is good for, `/prefix/` or `host/prefix/`; none: all.
             expires_unix: When it ends, at most `LONGEST_SECONDS` from now.
             actor: Who wants it.
 
@@ -80,9 +81,9 @@ class ApiTokens:
         require_audit(self._parts.audit)
         self._parts.require_open()
         account = await self._parts.accounts.require(parse_user_name(user))
-        self._require_fit(account, name, scope, routes, expires_unix)
+        self._require_fit(account, name, scope, expires_unix)
         text = new_api_token(self._parts.random_bytes(TOKEN_BYTES))
-        stored = self._new(account, text, name, scope, routes, expires_unix)
+        stored = self._new(account, text, name, scope, _parse_routes(routes), expires_unix)
         try:
             await self._parts.in_store(self._parts.sessions.create, stored)
         except CredentialRejected:
@@ -108,15 +109,11 @@ class ApiTokens:
         await self._record(stored, "revoked", actor)
         return stored
 
-    def _require_fit(
-        self, account: User, name: str, scope: Scope, routes: tuple[str, ...], expires_unix: float
-    ) -> None:
+    def _require_fit(self, account: User, name: str, scope: Scope, expires_unix: float) -> None:
         if not (0 < len(name) <= MAX_NAME_CHARS and name.isprintable() and name.strip() == name):
             raise InputRefused("a token needs a name", hint=f"1 to {MAX_NAME_CHARS} printable characters")
         if scope is Scope.LOGIN:
             raise InputRefused("a token cannot be a login", hint="its scope is read, execute, routes-admin or all")
-        if len(routes) > MAX_ROUTES or not all(map(is_base, routes)):
-            raise InputRefused("this is no prefix of a notebook server", hint="for example / or /user/ada/")
         now = self._parts.clock.unix()
         if not now < expires_unix <= now + LONGEST_SECONDS:
             raise InputRefused(f"a token lasts {MAX_DAYS} days at most", hint="name a time between now and then")
@@ -154,3 +151,12 @@ class ApiTokens:
                 actor=actor,
             )
         )
+
+
+def _parse_routes(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if len(texts) > MAX_ROUTES:
+        raise InputRefused(f"a token names {MAX_ROUTES} notebook servers at most", hint="name none: it is good for all")
+    try:
+        return tuple(dict.fromkeys(map(parse_place, texts)))
+    except AddressError as error:
+        raise InputRefused(str(error), hint=error.hint) from None

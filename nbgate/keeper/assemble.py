@@ -23,7 +23,15 @@ from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_start import open_audit
 from nbgate.keeper.audit_writer import AuditWriter
 from nbgate.keeper.discovery import find_servers, load_password, load_token, running_servers, runtime_folders
-from nbgate.keeper.folder import held, load_key, load_totp_keyring, prepare_folder
+from nbgate.keeper.folder import (
+    PAGES_SOCKET,
+    held,
+    load_key,
+    load_route_keyring,
+    load_totp_keyring,
+    own_sockets,
+    prepare_folder,
+)
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.parts import KeeperParts
 from nbgate.keeper.password_login import PatientLogin, log_in
@@ -36,7 +44,6 @@ from nbgate.reasons import Reason
 from nbgate.stores.sqlite import open_state
 from nbgate.stores.thread import StoreThread
 
-PAGES_SOCKET: Final = "pages.sock"
 _DECOY_BYTES: Final = SALT_BYTES + 32
 
 
@@ -100,7 +107,7 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
                 audit=audit,
                 clock=clock,
                 random_bytes=os.urandom,
-                eyes=real_eyes(config, clock),
+                eyes=real_eyes(lambda: keeper.config, clock, config.probe.interval_seconds),
                 kill=kill,
                 config=config,
                 upstreams=fresh.upstreams,
@@ -111,7 +118,9 @@ async def opened(fresh: Fresh, clock: Clock, kill: Callable[[int, int, Reason], 
                 form_key=load_key(folder, "forms", os.urandom),
                 totp_keyring=totp_keyring,
                 device_key=load_key(folder, "devices", os.urandom),
+                route_keyring=load_route_keyring(folder, os.urandom),
                 own_socket=str(folder / PAGES_SOCKET),
+                sockets=own_sockets(folder),
             )
         )
         listeners.append(keeper.audit_changed)
@@ -139,8 +148,14 @@ def _open_audit(folder: Path, clock: Clock) -> tuple[AuditWriter, list[Callable[
     return audit, listeners
 
 
-def real_eyes(config: Config, clock: Clock) -> Eyes:
-    """Return eyes that look at this machine: its files, its sockets."""
+def real_eyes(config: Callable[[], Config], clock: Clock, patience_seconds: float) -> Eyes:
+    """Return eyes that look at this machine: its files, its sockets.
+
+    Args:
+        config: Returns the configuration in force.
+        clock: Where time is read.
+        patience_seconds: How long nobody logs in again with a password that was refused.
+    """
     folders = runtime_folders(os.environ, Path.home())
 
     async def running() -> tuple[RuntimeFile, ...]:
@@ -150,10 +165,12 @@ def real_eyes(config: Config, clock: Clock) -> Eyes:
         return await asyncio.to_thread(find_servers, upstream, folders)
 
     async def named_token() -> str:
-        return await asyncio.to_thread(load_token, Path(config.upstream_token_file))
+        file = config().upstream_token_file
+        return await asyncio.to_thread(load_token, Path(file)) if file else ""
 
     async def named_password() -> str:
-        return await asyncio.to_thread(load_password, Path(config.upstream_password_file))
+        file = config().upstream_password_file
+        return await asyncio.to_thread(load_password, Path(file)) if file else ""
 
     return Eyes(
         running=running,
@@ -161,7 +178,7 @@ def real_eyes(config: Config, clock: Clock) -> Eyes:
         guard=probe_guard,
         opens=probe_credential,
         product=probe_product,
-        log_in=PatientLogin(log_in, clock, config.probe.interval_seconds),
-        named_token=named_token if config.upstream_token_file else None,
-        named_password=named_password if config.upstream_password_file else None,
+        log_in=PatientLogin(log_in, clock, patience_seconds),
+        named_token=named_token,
+        named_password=named_password,
     )

@@ -79,26 +79,34 @@ def _listens(upstream: Upstream | None) -> bool:
     return listener_uid(upstream.host, upstream.port) is not None
 
 
-def load_token(path: Path) -> str:
+def load_token(path: Path, named_by: str = "--upstream-token-file") -> str:
     """Return the token in the file the operator named.
+
+    Args:
+        path: The file.
+        named_by: The option, or the key of a table, that named it.
 
     Raises:
         StartError: It cannot be read, others can read it too, or it holds no token; with what to do about it.
     """
-    token = _load_secret(path, "token").decode("ascii", errors="replace").strip()
+    token = _load_secret(path, "token", named_by).decode("ascii", errors="replace").strip()
     if not token or not is_plain_token(token):
         raise _unfit(path, "token", "holds no token", "write the notebook server's token into it, on one line")
     return token
 
 
-def load_password(path: Path) -> str:
+def load_password(path: Path, named_by: str = "--upstream-password-file") -> str:
     """Return the password in the file the operator named, as it is but for the end of its line.
+
+    Args:
+        path: The file.
+        named_by: As for `load_token`.
 
     Raises:
         StartError: As `load_token`.
     """
     try:
-        password = _load_secret(path, "password").decode("utf-8").rstrip("\r\n")
+        password = _load_secret(path, "password", named_by).decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise _unfit(path, "password", "is not UTF-8 text", "write the password into it, on one line") from error
     if not password or not password.isprintable():
@@ -107,11 +115,11 @@ def load_password(path: Path) -> str:
     return password
 
 
-def _load_secret(path: Path, what: str) -> bytes:
+def _load_secret(path: Path, what: str, named_by: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        hint = f"name one that this user may read with --upstream-{what}-file"
+        hint = f"name one that this user may read with {named_by}"
         raise _unfit(path, what, f"cannot be read: {(error.strerror or 'error').lower()}", hint) from error
     with _closing(descriptor):
         status = os.fstat(descriptor)

@@ -19,13 +19,17 @@ from nbgate.files import make_private_folder, open_private, read_private, requir
 from nbgate.model.keys import SealingKey
 
 LOCK: Final = "lock"
+ROUTES_PURPOSE: Final = "routes"
 CONTROL_KEY: Final = "control.key"
+CONTROL_SOCKET: Final = "control.sock"
+PAGES_SOCKET: Final = "pages.sock"
 LOCK_WAIT_SECONDS: Final = 2.0
 _LOCK_POLL_SECONDS: Final = 0.05
 _WITHOUT: Final = {
     "cookies": "cookies that notebook servers have set are lost",
     "devices": "every browser is unknown until its next login",
     "forms": "pages that are open now must be loaded again",
+    "routes": "routes that were added must be removed and added again: nbgate routes list",
     "totp": "no second factor that is set up now can be read: nbgate totp remove NAME for each user who has one",
 }
 _MAX_LOCK_BYTES: Final = 64
@@ -141,6 +145,21 @@ def load_totp_keyring(folder: Path, random_bytes: RandomBytes) -> Keyring:
         StartError: See `load_key`.
     """
     return Keyring((SealingKey(id=0, secret=load_key(folder, "totp", random_bytes)),), purpose=totp.PURPOSE)
+
+
+def load_route_keyring(folder: Path, random_bytes: RandomBytes) -> Keyring:
+    """Return what seals the routes that are added while the gateway runs.
+
+    Raises:
+        StartError: See `load_key`.
+    """
+    return Keyring((SealingKey(id=0, secret=load_key(folder, "routes", random_bytes)),), purpose=ROUTES_PURPOSE)
+
+
+def own_sockets(folder: Path) -> frozenset[str]:
+    """Return the paths of the private sockets in the data folder, whatever links lead to it."""
+    real = folder.resolve()
+    return frozenset(str(real / name) for name in (CONTROL_SOCKET, PAGES_SOCKET))
 
 
 def write_control_key(folder: Path, random_bytes: RandomBytes) -> str:

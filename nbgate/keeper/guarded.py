@@ -7,29 +7,48 @@ from enum import Enum, auto
 from hashlib import sha256
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
+from nbgate.audit.events import Event, UpstreamAppear, UpstreamChange, UpstreamDisappear
+from nbgate.keeper.audit_writer import Stamp
+from nbgate.keeper.places import Source
 from nbgate.keeper.probe import UNNAMED
-from nbgate.keeper.upstreams import GOOD, UpstreamWatch
-from nbgate.model.route import Condition, Upstream, UpstreamState
+from nbgate.keeper.upstreams import GOOD
+from nbgate.keeper.watch import UpstreamWatch
+from nbgate.model.route import Condition, Route, UpstreamState
+from nbgate.model.route_spec import RouteSpec
 
 ROOT_ROUTE: Final = "main"
+NAME_DIGITS: Final = 8
+MAX_LINES: Final = 20
 HINT_WHEN_TAKEN: Final = (
-    "another server has this base URL; give this one its own, for example --ServerApp.base_url=/second/"
+    "another server is there: say where this one is to be, for example --upstream /second/={address}"
 )
-HINT_WHEN_PASSED_OVER: Final = "another server has this base URL; to guard this one, name it: --upstream {address}"
+HINT_WHEN_OURS: Final = (
+    "nbgate's own pages are there: say where this one is to be, for example --upstream /second/={address}"
+)
+HINT_WHEN_SHARING: Final = (
+    "other people may use what else is on this host, where pages of one act at the others: name the servers, each with "
+    "a host of its own, or accept it with shared_origin = true"
+)
 
 
 class Upstreams(Struct, frozen=True, kw_only=True):
     """Which notebook servers are guarded.
 
     Attributes:
-        named: Address and base URL ("" where nobody said it) of each; empty: whatever runs is found.
-        owners: Users one of whom must be listening at a server that is found; empty: whoever does.
+        named: What the configuration names; empty: whatever runs is found.
+        owners: Users one of whom must be listening at a server of this machine; empty: whoever does.
+        base_url: The gateway's own, which stands before every place.
+        hosts: Its public names, with or without a port: none of them becomes a user's.
+        shared_origin: Servers that different people may use may share a host.
     """
 
-    named: tuple[tuple[Upstream, str], ...] = ()
+    named: tuple[RouteSpec, ...] = ()
     owners: tuple[int, ...] = ()
+    base_url: str = "/"
+    hosts: tuple[str, ...] = ()
+    shared_origin: bool = False
 
 
 class What(Enum):
@@ -44,23 +63,44 @@ class Change(Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     Attributes:
-        route: Where it is mounted, "" where it is not.
+        route: Where the server is mounted, "" where it is not; one of its places where it has several.
         address: Of the server, with its base URL.
         condition: How it is now.
-        state: What workers are to be told of it; None when it is not mounted.
-        rerouted: The routing table is another one now.
+        put: Routes that are there from now on, or are other ones than before.
+        gone: Names of routes that are there no more.
+        states: Of every route in `put`, and of every other that this concerns: what workers are to be told.
     """
 
     what: What
     route: str
     address: str
     condition: Condition
-    state: UpstreamState | None
-    rerouted: bool
+    put: tuple[Route, ...] = ()
+    gone: tuple[str, ...] = ()
+    states: tuple[UpstreamState, ...] = ()
+
+    @property
+    def state(self) -> UpstreamState | None:
+        """Return the state of `route`; None where the server is not mounted."""
+        return next((state for state in self.states if state.route == self.route), None)
+
+    @property
+    def is_rerouted(self) -> bool:
+        """Say whether workers need another routing table."""
+        return bool(self.put or self.gone)
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """One server for people to see: no secret in it; `prefix` and `route` are "" when it is not mounted."""
+    """One server for people to see: no secret in it; `prefix`, `route` and `at` are "" when it is not mounted.
+
+    Attributes:
+        prefix: The public path.
+        at: Host and path within the gateway's own base URL, as people write it: `/lab1/` or `lab1.example.org/`.
+        host: The public name it is reached by, "" for any.
+        allowed: Users who may use it; empty: all.
+        since_unix: Since when it is in this condition.
+        last_seen: When it last answered as it should; 0.0 where it never did.
+    """
 
     route: str
     prefix: str
@@ -70,59 +110,72 @@ class Shown(Struct, frozen=True, kw_only=True):
     condition: Condition
     since_unix: float
     hint: str
+    at: str = ""
+    host: str = ""
+    source: Source = Source.CONFIGURATION
+    allowed: tuple[str, ...] = ()
+    last_seen: float = 0.0
 
 
-def route_name(prefix: str) -> str:
-    """Return the name of the route at `prefix`: the same at each start, because cookies carry it."""
-    return ROOT_ROUTE if prefix == "/" else f"r{sha256(prefix.encode()).hexdigest()[:8]}"
+def route_name(prefix: str, host: str = "", digits: int = NAME_DIGITS) -> str:
+    """Return the name of the route at a public place: the same at each start, because cookies carry it."""
+    if prefix == "/" and not host:
+        return ROOT_ROUTE
+    return f"r{sha256(f'{host}{prefix}'.encode()).hexdigest()[:digits]}"
 
 
 def state_of(watch: UpstreamWatch, route: str, generation: int) -> UpstreamState:
-    """Return what a worker needs to know of a mounted server."""
+    """Return what a worker needs to know of a mounted server.
+
+    One that is down and was not seen since this keeper began is so since 0: when it last answered, nobody knows.
+    """
     found = watch.found
+    was_never_seen = watch.condition is Condition.DOWN and not watch.seen_unix
     return UpstreamState(
         route=route,
         condition=watch.condition,
         token="" if found is None else found.credential.token,
         cookie="" if found is None else found.credential.cookie,
         xsrf="" if found is None else found.credential.xsrf,
-        since_unix=watch.since_unix,
+        bearer=found is not None and found.credential.bearer,
+        since_unix=0.0 if was_never_seen else watch.since_unix,
         generation=generation,
     )
 
 
-def show(watch: UpstreamWatch, prefix: str) -> Shown:
-    """Return a watched server as people see it; `prefix` is "" where another one has its place."""
+def show(watch: UpstreamWatch, source: Source, route: Route | None, at: str, hint: str) -> Shown:
+    """Return a watched server as people see it.
+
+    Args:
+        watch: Its watch.
+        source: Who wanted it.
+        route: Its route; None where it has no place.
+        at: Where that is.
+        hint: What to do where it has none.
+    """
     found = watch.found
     return Shown(
-        route=route_name(prefix) if prefix else "",
-        prefix=prefix,
+        route="" if route is None else route.name,
+        prefix="" if route is None else route.prefix,
+        at="" if route is None else at,
+        host="" if route is None else route.host,
+        allowed=() if route is None else route.allowed,
+        source=source,
         product=UNNAMED if found is None else found.product,
-        address=str(watch.watched.upstream),
+        address=watch.watched.address,
         base_url=watch.watched.base_url if found is None else found.base_url,
         condition=watch.condition,
         since_unix=watch.since_unix,
-        hint=("" if found is None else found.hint) if prefix else HINT_WHEN_TAKEN,
-    )
-
-
-def show_passed_over(upstream: Upstream, base_url: str, since_unix: float) -> Shown:
-    """Return a server that is not guarded because another one has its base URL, as people see it."""
-    return Shown(
-        route="",
-        prefix="",
-        product=UNNAMED,
-        address=str(upstream),
-        base_url=base_url,
-        condition=Condition.UNKNOWN,
-        since_unix=since_unix,
-        hint=HINT_WHEN_PASSED_OVER.format(address=upstream),
+        last_seen=watch.seen_unix,
+        hint=("" if found is None else found.hint) if route is not None else hint,
     )
 
 
 def start_lines(shown: tuple[Shown, ...], *, discovers: bool) -> list[str]:
     """Return what an operator is told at the start: what is guarded, and what was found but is not."""
     lines = [f"guarding {each.product} at {_place(each)}" for each in shown if each.prefix and each.condition in GOOD]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"guarding {len(lines) - MAX_LINES} more: nbgate status names them"]
     if not discovers:
         return lines
     for each in shown:
@@ -135,4 +188,19 @@ def start_lines(shown: tuple[Shown, ...], *, discovers: bool) -> list[str]:
 
 
 def _place(shown: Shown) -> str:
-    return f"{shown.address} (base URL {shown.base_url})"
+    """Say where a server is, and where it is mounted, unless that is its own base URL."""
+    elsewhere = "" if shown.at in {"", shown.base_url} else f", mounted at {shown.at}"
+    return f"{shown.address} (base URL {shown.base_url}{elsewhere})"
+
+
+def event_of(change: Change, stamp: Stamp) -> Event:
+    """Return the record of what happened."""
+    name = change.route or UNSET
+    match change.what:
+        case What.APPEARED:
+            return UpstreamAppear(**stamp, upstream=name, message=change.address)
+        case What.CHANGED:
+            condition = change.condition.value
+            return UpstreamChange(**stamp, upstream=name, condition=condition, message=change.address)
+        case What.DISAPPEARED:
+            return UpstreamDisappear(**stamp, upstream=name, message=change.address)

@@ -7,16 +7,14 @@ answer of it leaves before what it says is durable.
 import contextlib
 from typing import assert_never
 
-from msgspec import UNSET, structs
+from msgspec import structs
 
-from nbgate.audit.events import Event, UpstreamAppear, UpstreamChange, UpstreamDisappear
 from nbgate.config.allow import parse_allow
 from nbgate.config.schema import Config
 from nbgate.errors import AuditError, CredentialRejected, LinkError
 from nbgate.http.headers import HeaderTables
-from nbgate.keeper.audit_writer import Stamp
 from nbgate.keeper.errands import Errands
-from nbgate.keeper.guarded import Change, What
+from nbgate.keeper.guarded import Change, event_of
 from nbgate.keeper.login import Begun, LoggedIn, LoginAttempt
 from nbgate.keeper.mounts import Mounts
 from nbgate.keeper.parts import (
@@ -28,6 +26,7 @@ from nbgate.keeper.parts import (
     make_guards,
     make_login,
     make_rotation,
+    make_route_book,
     make_tokens,
 )
 from nbgate.keeper.sessions import LiveSessions
@@ -41,6 +40,7 @@ from nbgate.link.messages import (
     Records,
     RecordsWritten,
     RevokeAck,
+    RoutesChanged,
     SessionAnswer,
     SessionAsk,
     SessionKeyUsed,
@@ -69,6 +69,7 @@ class Keeper:
         self._version = 1
         self._in_force = InForce(parts.config, parts.material, parts.tables, parts.rules)
         self._owners: tuple[str, ...] = ()
+        self._hosts: frozenset[str] = frozenset()
         self.form_key = parts.form_key
         self.live = LiveSessions(parts.config.sessions.idle_seconds)
         self.workers = Workers(parts.kill, ack_seconds=parts.ack_seconds)
@@ -88,7 +89,7 @@ class Keeper:
             workers=self.workers,
             config=lambda: self.config,
             put=self._put,
-            accounts_changed=self._learn_owners,
+            accounts_changed=self._learn_people,
             flush_activity=self.flush_activity,
         )
         self._ending = make_ending(parts, seen)
@@ -103,6 +104,7 @@ class Keeper:
         self.factors = make_factors(parts, seen, self._ending)
         self.tokens = make_tokens(parts, seen, self._ending, guards)
         self.login = make_login(parts, seen, self._ending, guards)
+        self.route_book = make_route_book(parts, seen, self.mounts)
 
     @property
     def config(self) -> Config:
@@ -132,7 +134,8 @@ class Keeper:
         if self.lockdown.is_on:  # that keeper may not have come to the end of it
             await self._ending.revoke_all(Reason.LOCKED_DOWN, "nbgate")
         await self._rotation.load()
-        await self._learn_owners()
+        await self._learn_people()
+        await self.route_book.load()
 
     # logins
 
@@ -315,6 +318,7 @@ class Keeper:
         self.penalties.use(config, rules)
         self.mounts.allow = parse_allow(config.allow)
         self.live.idle_seconds = config.sessions.idle_seconds
+        self.route_book.settle()
         self._send_snapshots()
         return self._version
 
@@ -323,9 +327,11 @@ class Keeper:
         self._in_force = structs.replace(self._in_force, material=material)
         self._send_snapshots()
 
-    async def _learn_owners(self) -> None:
-        """Learn whom people can ask; the workers are told if that is somebody else than before."""
-        owners = owners_of(await self.accounts.all())
+    async def _learn_people(self) -> None:
+        """Learn who has servers of their own, and whom people can ask; the workers are told what is another now."""
+        users = await self.accounts.all()
+        self.mounts.accounts_changed(user.name for user in users if not user.disabled)
+        owners = owners_of(users)
         if owners != self._owners:
             self._owners = owners
             if len(self.workers):
@@ -367,20 +373,18 @@ class Keeper:
             self.workers.lost(worker)
 
     def _upstream_changed(self, change: Change) -> None:
-        self._parts.audit.append(_event_of(change, self._parts.audit.stamp()))
-        if change.rerouted:
-            self._send_snapshots()  # another routing table, not only another state
-        elif change.state is not None:
-            self.workers.broadcast(UpstreamPut(state=change.state))
+        self._parts.audit.append(event_of(change, self._parts.audit.stamp()))
+        if not change.is_rerouted:
+            for state in change.states:
+                self.workers.broadcast(UpstreamPut(state=state))
+        elif self._has_other_hosts(change):
+            self._send_snapshots()
+        else:
+            self.workers.broadcast(RoutesChanged(put=change.put, states=change.states, gone=change.gone))
 
-
-def _event_of(change: Change, stamp: Stamp) -> Event:
-    name = change.route or UNSET
-    match change.what:
-        case What.APPEARED:
-            return UpstreamAppear(**stamp, upstream=name, message=change.address)
-        case What.CHANGED:
-            condition = change.condition.value
-            return UpstreamChange(**stamp, upstream=name, condition=condition, message=change.address)
-        case What.DISAPPEARED:
-            return UpstreamDisappear(**stamp, upstream=name, message=change.address)
+    def _has_other_hosts(self, change: Change) -> bool:
+        """Say whether routes lie at other names than before, where workers need to know which are ours."""
+        if not self.config.hosts or not (change.gone or any(route.host not in self._hosts for route in change.put)):
+            return False
+        before, self._hosts = self._hosts, frozenset(route.host for route in self.routes())
+        return before != self._hosts

@@ -5,16 +5,19 @@ Uses nothing of what it read; blocks, so a running keeper calls it in a thread.
 
 import os
 import pwd
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import structs
 
-from nbgate.config.addresses import parse_upstreams
 from nbgate.config.document import Loaded, Source
+from nbgate.config.routes import specs_of
+from nbgate.config.tables import ROUTE
 from nbgate.config_file import load_config
-from nbgate.errors import ConfigError, Problem
+from nbgate.errors import ConfigError, Problem, StartError
+from nbgate.keeper.authorities import load_authorities
 from nbgate.keeper.certificates import load_certificate
 from nbgate.keeper.discovery import load_password, load_token
 from nbgate.keeper.guarded import Upstreams
@@ -36,14 +39,11 @@ def load_fresh(source_json: str, *, may_have_ended: bool = False) -> Fresh:
 
     Raises:
         ConfigError: Options or rules are wrong; all problems at once.
-        StartError: Certificate, key, or a file with the notebook server's token or password cannot be used.
+        StartError: Certificate, key, or a file with a notebook server's token, password or authority cannot be used.
     """
     loaded = load_config(_DECODER.decode(source_json))
     config = loaded.config
-    if config.upstream_token_file:
-        load_token(Path(config.upstream_token_file))
-    if config.upstream_password_file:
-        load_password(Path(config.upstream_password_file))
+    _test_credentials(loaded)
     material = load_certificate(config, may_have_ended=may_have_ended)
     return Fresh(
         config=config,
@@ -55,13 +55,47 @@ def load_fresh(source_json: str, *, may_have_ended: bool = False) -> Fresh:
     )
 
 
+def _test_credentials(loaded: Loaded) -> None:
+    """They are read when they are used; here it is seen that they can be."""
+    config = loaded.config
+    files: list[tuple[str, Callable[[Path], str], str]] = [
+        ("upstream_token_file", load_token, config.upstream_token_file),
+        ("upstream_password_file", load_password, config.upstream_password_file),
+    ]
+    for number, route in enumerate(config.route):
+        for key, read, file in (
+            ("token_file", load_token, route.token_file),
+            ("password_file", load_password, route.password_file),
+        ):
+            files.append((f"route[{number}].{key}", partial(read, named_by=key), file))
+    for option, load, file in files:
+        if file:
+            _load(loaded, option, load, file)
+
+
+def _load(loaded: Loaded, option: str, load: Callable[[Path], str], file: str) -> str:
+    """Return what `load` makes of a file; what is wrong with one that a [[route]] names is told with its place."""
+    try:
+        return load(Path(file))
+    except StartError as error:
+        if not option.startswith(ROUTE):
+            raise
+        raise ConfigError((Problem(loaded.origins[option], error.public, error.hint),)) from error
+
+
 def _upstreams(loaded: Loaded) -> Upstreams:
-    owners = _owners(loaded)
-    named = tuple(
-        (structs.replace(upstream, owners=owners), "" if base_url == "/" else base_url)
-        for upstream, base_url in parse_upstreams(loaded.config.upstream)
-    )  # "/" is what everybody types: the server knows better
-    return Upstreams(named=named, owners=owners)
+    config = loaded.config
+
+    def authorities(option: str, file: str) -> str:
+        return _load(loaded, option, load_authorities, file) if file else ""
+
+    return Upstreams(
+        named=specs_of(config, authorities),
+        owners=_owners(loaded),
+        base_url=config.base_url,
+        hosts=config.hosts,
+        shared_origin=config.shared_origin,
+    )
 
 
 def _owners(loaded: Loaded) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The accounts and their second factors while no gateway runs: straight to the store, and into the same audit.
+"""Accounts, their second factors and added routes while no gateway runs: straight to the store, into the same audit.
 
 Holds the data folder meanwhile, so that no keeper starts in between; ends no live session but in the store, because
 there is no worker.
@@ -6,7 +6,7 @@ there is no worker.
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -22,8 +22,12 @@ from nbgate.keeper.audit import AuditLog
 from nbgate.keeper.audit_start import open_audit
 from nbgate.keeper.ended import record_ended
 from nbgate.keeper.factors import FactorParts, Factors
-from nbgate.keeper.folder import held, load_totp_keyring, prepare_folder
+from nbgate.keeper.folder import held, load_route_keyring, load_totp_keyring, own_sockets, prepare_folder
+from nbgate.keeper.guarded import Shown
+from nbgate.keeper.routes import RouteBook, RouteParts
 from nbgate.keeper.users import AccountParts, Accounts
+from nbgate.model.route_spec import RouteSpec
+from nbgate.ports import RouteStore, StoreRunner
 from nbgate.reasons import Reason
 from nbgate.stores.sqlite import open_state
 from nbgate.stores.thread import StoreThread
@@ -33,6 +37,8 @@ class _Held(Struct, frozen=True):
     """What a data folder holds, open."""
 
     accounts: AccountStore
+    routes: RouteStore
+    in_store: StoreRunner
     audit: AuditLog
     clock: Clock
 
@@ -87,6 +93,44 @@ async def offline_factors(config: Config) -> AsyncIterator[Factors]:
         )
 
 
+class _Nowhere:
+    """Where routes are mounted while no gateway runs."""
+
+    def restore(self, specs: Iterable[RouteSpec]) -> None:
+        """Mount nothing."""
+
+    def put(self, spec: RouteSpec) -> None:
+        """Mount nothing."""
+
+    def drop(self, host: str, prefix: str) -> bool:  # noqa: ARG002 - nothing is there
+        return False
+
+    def shown(self) -> tuple[Shown, ...]:
+        return ()
+
+
+@asynccontextmanager
+async def offline_routes(config: Config) -> AsyncIterator[RouteBook]:
+    """Give the routes that were added, beside those of `config`; what is raised is as with `offline_accounts`."""
+    folder = Path(config.data_dir)
+    async with _opened(folder) as held_folder:
+        book = RouteBook(
+            RouteParts(
+                routes=held_folder.routes,
+                in_store=held_folder.in_store,
+                keyring=load_route_keyring(folder, os.urandom),
+                random_bytes=os.urandom,
+                audit=held_folder.audit,
+                config=lambda: config,
+                sockets=own_sockets(folder),
+                mounts=_Nowhere(),
+                is_offline=True,
+            )
+        )
+        await book.load()
+        yield book
+
+
 @asynccontextmanager
 async def _opened(folder: Path) -> AsyncIterator[_Held]:
     prepare_folder(folder)
@@ -106,4 +150,5 @@ async def _opened(folder: Path) -> AsyncIterator[_Held]:
             on_change=lambda _since: None,
         )
         stack.push_async_callback(audit.close)
-        yield _Held(AccountStore(state.users, state.sessions, store.run), audit, clock)
+        accounts = AccountStore(state.users, state.sessions, store.run)
+        yield _Held(accounts, state.routes, store.run, audit, clock)

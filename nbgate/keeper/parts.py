@@ -19,9 +19,11 @@ from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.links import LoginLinks
 from nbgate.keeper.lockdown import Lockdown
 from nbgate.keeper.login import Login, LoginParts
+from nbgate.keeper.mounts import Mounts
 from nbgate.keeper.notices import Notices
 from nbgate.keeper.penalties import KeeperPenalties
 from nbgate.keeper.rotation import Rotation, RotationParts
+from nbgate.keeper.routes import RouteBook, RouteParts
 from nbgate.keeper.sessions import LiveSessions
 from nbgate.keeper.throttle import KeeperThrottle, ThrottleParts
 from nbgate.keeper.upstreams import Eyes
@@ -44,6 +46,8 @@ class KeeperParts(Struct, frozen=True, kw_only=True):
         form_key: Of the tokens in our forms.
         device_key: Of the cookies by which a browser is known to have logged in before.
         totp_keyring: Seals TOTP secrets.
+        route_keyring: Seals routes that are added, which may hold tokens.
+        sockets: Paths of all private sockets on which the keeper listens.
         ack_seconds: How long a worker may take to acknowledge a revocation.
     """
 
@@ -66,7 +70,9 @@ class KeeperParts(Struct, frozen=True, kw_only=True):
     form_key: bytes
     device_key: bytes
     totp_keyring: Keyring
+    route_keyring: Keyring
     own_socket: str
+    sockets: frozenset[str] = frozenset()
     ack_seconds: float = 0.7
 
 
@@ -202,6 +208,22 @@ def make_tokens(parts: KeeperParts, seen: Seen, ending: Ending, guards: Guards) 
             live=seen.live,
             put=seen.put,
             require_open=guards.lockdown.require_open,
+        )
+    )
+
+
+def make_route_book(parts: KeeperParts, seen: Seen, mounts: Mounts) -> RouteBook:
+    """Return the routes, those that are added while the gateway runs among them."""
+    return RouteBook(
+        RouteParts(
+            routes=parts.state.routes,
+            in_store=parts.in_store,
+            keyring=parts.route_keyring,
+            random_bytes=parts.random_bytes,
+            audit=parts.audit,
+            config=seen.config,
+            sockets=parts.sockets | {parts.own_socket},
+            mounts=mounts,
         )
     )
 

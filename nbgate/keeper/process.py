@@ -22,14 +22,15 @@ from msgspec import Struct
 from nbgate.audit.events import ConfigLoaded
 from nbgate.clock import SystemClock
 from nbgate.errors import AuditError, ConfigError, ExitCode, LinkError, NbgateError, StartError, StoreError
-from nbgate.keeper.assemble import PAGES_SOCKET, Opened, opened
+from nbgate.keeper.assemble import Opened, opened
 from nbgate.keeper.certificate_watch import CertificateWatch
 from nbgate.keeper.certificates import load_certificate
 from nbgate.keeper.children import Children
-from nbgate.keeper.folder import write_control_key
+from nbgate.keeper.folder import CONTROL_SOCKET, PAGES_SOCKET, write_control_key
 from nbgate.keeper.guarded import start_lines
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.load import load_fresh
+from nbgate.keeper.places import Source
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.keeper.server import require_c_parser, serving
 from nbgate.keeper.setup import LIFE_SECONDS, Setup
@@ -57,7 +58,6 @@ from nbgate.reasons import Reason
 from nbgate.secrecy import keep_secrets
 from nbgate.terminal import print_error, say
 
-CONTROL_SOCKET: Final = "control.sock"
 NICE: Final = 10  # in a flood of logins people's requests, which the workers carry, come first
 FIRST_LOOK_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 1.0  # a session whose time is over ends within it
@@ -178,6 +178,7 @@ class KeeperProcess:
                 parts.children.take(message)
             case Listening(urls=urls):
                 parts.board.urls = urls
+                parts.keeper.route_book.listens(urls)
                 self._spawn(self._offer_setup(parts))
             case ReloadAsked():
                 self._spawn(self._reload_by_signal())
@@ -346,7 +347,7 @@ async def _first_look(parts: Opened) -> None:
     if parts.replaces:
         return
     for shown in mounts.shown():
-        if shown.condition is Condition.OPEN and not mounts.discovers:
+        if shown.condition is Condition.OPEN and shown.source is Source.CONFIGURATION:
             raise StartError(
                 f"the notebook server at {shown.address} asks for no credential",
                 hint=shown.hint,

@@ -26,6 +26,7 @@ from nbgate.model.rule import Rules
 
 NEEDS_RESTART: Final = (
     "allow_open_upstream",
+    "base_url",
     "browser",
     "data_dir",
     "http_port",
@@ -36,9 +37,6 @@ NEEDS_RESTART: Final = (
     "port",
     "port_retries",
     "probe",
-    "upstream",
-    "upstream_password_file",
-    "upstream_token_file",
     "upstream_user",
     "workers",
 )
@@ -99,6 +97,7 @@ class Reloader:
             if fresh.fingerprint != self.fingerprint:
                 changed.append(Change("certificate", self.fingerprint, fresh.fingerprint))
             in_force = _with_older(fresh.config, self._keeper.config, waiting)
+            self._keeper.mounts.use(fresh.upstreams)
             version = self._keeper.apply(in_force, fresh.material, fresh.tables, fresh.rules)
             self.fingerprint = fresh.fingerprint
             self._on_loaded(fresh)

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from nbgate.config.schema import Config
 from nbgate.http.headers import HeaderTables
-from nbgate.keeper.mounts import OWN_PREFIX, Mounts
+from nbgate.keeper.mounts import Mounts
+from nbgate.keeper.places import OWN_PREFIX, public_prefix
 from nbgate.link.messages import Snapshot
 from nbgate.model.account import User
 from nbgate.model.exposure import Exposure
@@ -76,15 +77,16 @@ class Snapshots:
             ),
             second_factor_roles=second_factor_roles(config),
             contact=config.contact or _in_words(now.owners),
+            base_url=self._mounts.base_url,
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routing table: each notebook server under its own base URL, and the own pages."""
+        """Return the routing table: each notebook server where it is mounted, and the own pages."""
         return (
             *self._mounts.routes(),
             Route(
                 name=OWN_ROUTE,
-                prefix=OWN_PREFIX,
+                prefix=public_prefix(self._mounts.base_url, OWN_PREFIX),
                 upstream=Upstream(path=self._own_socket),
                 base_url=OWN_PREFIX,
                 kind=RouteKind.OWN,

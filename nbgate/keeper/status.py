@@ -61,9 +61,14 @@ def _upstream(shown: Shown) -> dict[str, Any]:
         "product": shown.product,
         "address": shown.address,
         "base_url": shown.base_url,
-        "mounted_at": shown.prefix,
+        "mounted_at": shown.host + shown.prefix,
+        "at": shown.at,
+        "host": shown.host,
+        "source": shown.source.value,
+        "allowed": list(shown.allowed),
         "condition": shown.condition.value,
         "since": timestamp(shown.since_unix),
+        "last_seen": _maybe_time(shown.last_seen),
         "hint": shown.hint,
     }
 

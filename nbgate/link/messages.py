@@ -137,8 +137,8 @@ class Snapshot(Message, frozen=True):
     """All a worker needs; the first message on every new link, and the answer to every reload.
 
     `worker` is the id the supervisor gave; the private socket of the own pages is the upstream of the route `own`.
-    `second_factor_roles` are those who get no further than their account page without one; `contact` is whom a person
-    who is refused can ask.
+    `base_url` is the path below which everything of this gateway lies. `second_factor_roles` are those who get no
+    further than their account page without one; `contact` is whom a person who is refused can ask.
     """
 
     worker: int
@@ -157,6 +157,7 @@ class Snapshot(Message, frozen=True):
     penalties: tuple[Penalty, ...] = ()
     second_factor_roles: tuple[str, ...] = ()
     contact: str = ""
+    base_url: str = "/"
 
 
 class SessionPut(Message, frozen=True):
@@ -185,6 +186,14 @@ class UpstreamPut(Message, frozen=True):
     """An upstream's state changed."""
 
     state: UpstreamState
+
+
+class RoutesChanged(Message, frozen=True):
+    """These routes are there from now on, or are other ones than before, with their states; those of these names go."""
+
+    put: tuple[Route, ...] = ()
+    states: tuple[UpstreamState, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class PenaltiesPut(Message, frozen=True):
@@ -289,7 +298,15 @@ ToKeeperFromSupervisor = LinkWorker | ChildEvent | Listening | ReloadAsked | Dra
 ToWorkerFromSupervisor = LinkKeeper | ListenHere | DrainAsked
 ToSupervisor = KeeperReady | FirstUser | Reloaded | KillWorker | WorkerReady
 ToWorker = (
-    Snapshot | SessionPut | SessionsRevoked | SessionAnswer | UpstreamPut | PenaltiesPut | RecordsWritten | AuditState
+    Snapshot
+    | SessionPut
+    | SessionsRevoked
+    | SessionAnswer
+    | UpstreamPut
+    | RoutesChanged
+    | PenaltiesPut
+    | RecordsWritten
+    | AuditState
 )
 ToKeeper = (
     WorkerHello

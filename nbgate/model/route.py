@@ -5,24 +5,48 @@ from enum import StrEnum
 from msgspec import Struct
 
 
+class UpstreamTls(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
+    """How an upstream that speaks HTTPS proves who it is: by an authority, or by its very certificate.
+
+    Attributes:
+        server_name: The name asked for (SNI), and the one an authority must have vouched for.
+        ca: PEM text of the authorities that are believed, "" with a pin.
+        pin: SHA-256 of the certificate (DER), 64 lower case hex digits; "" with `ca`.
+    """
+
+    server_name: str
+    ca: str = ""
+    pin: str = ""
+
+
 class Upstream(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     """Address a route forwards to: TCP (`host`, `port`) or, when `path` is set, a Unix socket.
 
     Attributes:
+        host: An IP address.
         owners: Users one of whom must be listening there before a byte is sent (T46); empty: whoever does.
+        name: What it is called in the Host header, where that is not its address.
+        tls: It speaks HTTPS.
     """
 
     host: str = ""
     port: int = 0
     path: str = ""
     owners: tuple[int, ...] = ()
+    name: str = ""
+    tls: UpstreamTls | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Return the scheme of its addresses."""
+        return "http" if self.tls is None else "https"
 
     @property
     def authority(self) -> str:
         """Return the value of the Host header this upstream expects."""
         if self.path:
             return "localhost"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = self.name or (f"[{self.host}]" if ":" in self.host else self.host)
         return f"{host}:{self.port}"
 
     def __str__(self) -> str:
@@ -44,6 +68,8 @@ class Route(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
         prefix: Leading path, begins and ends with "/".
         base_url: Prefix the notebook server itself was told, begins and ends with "/".
         allowed: Users who may use it; empty: all.
+        host: Public name it is reached by, lower case without a port; "" for any that no other route has.
+        disabled_rules: Ids of rules that do not apply here.
     """
 
     name: str
@@ -52,6 +78,13 @@ class Route(Struct, frozen=True, gc=False, array_like=True, kw_only=True):
     base_url: str = "/"
     kind: RouteKind = RouteKind.NOTEBOOK
     allowed: tuple[str, ...] = ()
+    host: str = ""
+    disabled_rules: tuple[str, ...] = ()
+
+    @property
+    def is_moved(self) -> bool:
+        """True where the server's own addresses are not the public ones: what it writes of them must be mapped."""
+        return self.prefix != self.base_url and self.kind is RouteKind.NOTEBOOK
 
 
 class Condition(StrEnum):
@@ -73,6 +106,7 @@ class UpstreamState(Struct, frozen=True, gc=False, array_like=True, kw_only=True
         token: Its token, "" where it has none.
         cookie: For a server with a password of its own: the Cookie pairs of our login there, instead of a token.
         xsrf: What is sent as X-XSRFToken beside that cookie.
+        bearer: The token is sent as `Bearer`, not as `token`: marimo's way.
     """
 
     route: str
@@ -82,6 +116,7 @@ class UpstreamState(Struct, frozen=True, gc=False, array_like=True, kw_only=True
     generation: int = 0
     cookie: str = ""
     xsrf: str = ""
+    bearer: bool = False
 
     @property
     def has_credential(self) -> bool:

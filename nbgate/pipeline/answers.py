@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from nbgate.access.paths import RequestKind
 from nbgate.pipeline.explanations import explain
+from nbgate.pipeline.times import timestamp
 from nbgate.pipeline.verdict import Challenge, ChallengeKind, Respond
 from nbgate.reasons import Reason
 
@@ -47,7 +48,8 @@ _REFRESH_SECONDS = 5
 _COMES_BACK = frozenset({
     Reason.UPSTREAM_CHECKING, Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_LOST, Reason.UPSTREAM_TIMEOUT,
     Reason.KEEPER_UNAVAILABLE, Reason.NO_SERVER, Reason.UPSTREAM_OPEN, Reason.UPSTREAM_TOKEN_UNKNOWN,
-    Reason.UPSTREAM_UID_MISMATCH, Reason.UPSTREAM_BUSY, Reason.OVERLOADED, Reason.WORKER_FULL,
+    Reason.UPSTREAM_UID_MISMATCH, Reason.UPSTREAM_CERTIFICATE, Reason.UPSTREAM_BUSY, Reason.OVERLOADED,
+    Reason.WORKER_FULL,
 })  # fmt: skip
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
@@ -153,4 +155,6 @@ def _explained(verdict: Respond, kind: RequestKind, request_id: str) -> tuple[by
     answer = {"message": text, "reason": verdict.reason.value, "error_id": request_id}
     if verdict.hint:
         answer["hint"] = verdict.hint
+    if verdict.last_seen_unix:
+        answer["last_seen"] = timestamp(verdict.last_seen_unix)
     return json.dumps(answer).encode() + b"\n", _JSON

@@ -1,8 +1,10 @@
 """What each reason is called on a page and in a JSON answer: a title and one sentence that says what to do.
 
-Data only. Reasons that no page ever shows share the general text.
+Data, and what fits it to who reads it; `{own}` stands for the path of our own pages. Reasons that no page ever shows
+share the general text.
 """
 
+from nbgate.pipeline.times import when
 from nbgate.reasons import Reason
 
 _GENERAL = ("Refused", "The gateway refused this request.")
@@ -78,7 +80,7 @@ _TEXTS = {
         "Not with your role",
         (
             "A viewer may read here, and run or change nothing; an auditor opens no notebooks at all. Your own page is "
-            "/_nbgate/account."
+            "{own}/account."
         ),
     ),
     Reason.ROLE_CHANGED: ("Signed out", "Your role was changed, which ends your sessions; log in again."),
@@ -90,7 +92,7 @@ _TEXTS = {
     Reason.SECOND_FACTOR_REQUIRED: (
         "A second factor is needed",
         (
-            "Your role needs one to work with notebooks. Set it up at /_nbgate/account/totp; if you have one, log out "
+            "Your role needs one to work with notebooks. Set it up at {own}/account/totp; if you have one, log out "
             "and log in with it."
         ),
     ),
@@ -136,6 +138,13 @@ _TEXTS = {
         "The notebook server has enough to do",
         "As many requests as may wait for it are waiting already. This page reloads by itself.",
     ),
+    Reason.UPSTREAM_CERTIFICATE: (
+        "The notebook server did not prove who it is",
+        (
+            "Its certificate is not one that the gateway was told to believe, or it does not speak HTTPS, so nothing "
+            "was sent there. Whoever runs the gateway names its authority or its pin."
+        ),
+    ),
     Reason.UPSTREAM_CHECKING: (
         "Looking for the notebook server",
         "The gateway is checking that the notebook server is there and guarded. This page reloads by itself.",
@@ -180,12 +189,20 @@ _TEXTS = {
 }
 
 
-def explain(reason: Reason) -> tuple[str, str]:
-    """Return (title, sentence) for `reason`."""
-    return _TEXTS.get(reason, _GENERAL)
+def explain(reason: Reason, own: str = "/_nbgate") -> tuple[str, str]:
+    """Return (title, sentence) for `reason`; `own` is the path of our own pages."""
+    title, text = _TEXTS.get(reason, _GENERAL)
+    return title, text.replace("{own}", own)
 
 
-def explain_to(reason: Reason, contact: str) -> str:
+def explain_to(reason: Reason, contact: str, own: str) -> str:
     """Return the sentence for `reason`, and whom to ask about it; `contact` is "" where there is nobody to name."""
-    _, text = explain(reason)
+    _, text = explain(reason, own)
     return f"{text} Ask {contact}." if contact else text
+
+
+def explain_down(since_unix: float, now_unix: float) -> str:
+    """Return the sentence for a notebook server that answers no more; "" where it never did (`since_unix` is 0)."""
+    if not since_unix:
+        return ""
+    return f"It last answered {when(since_unix, now_unix)}. Start it; this page reloads by itself."

@@ -1,6 +1,7 @@
 """The addresses that are answered with fixed bytes, to anybody: browsers and scanners ask for them unasked.
 
-Nothing here depends on who asks, on configuration or on any state but that this process runs.
+Nothing here depends on who asks, or on any state but that this process runs; and of the configuration on the base URL
+alone.
 """
 
 from nbgate.access.paths import Page
@@ -14,7 +15,6 @@ _LOGO = (
 )
 _TABLE = {
     Page.ACME_CHALLENGE: Respond(404, Reason.NOT_FOUND),
-    Page.CHANGE_PASSWORD: Respond(303, Reason.REDIRECT, headers=(("Location", "/_nbgate/account/password"),)),
     Page.FAVICON: Respond(200, Reason.FIXED, body=_LOGO, content_type="image/svg+xml"),
     Page.HEALTH: Respond(200, Reason.FIXED, body=b"ok\n"),
     Page.ROBOTS: Respond(200, Reason.FIXED, body=b"User-agent: *\nDisallow: /\n"),
@@ -23,7 +23,15 @@ _TABLE = {
 _NOT_ALLOWED = Respond(405, Reason.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
 
 
-def fixed_answer(page: Page | None, method: str) -> Respond | None:
-    """Return the fixed answer for an open `page`, or None when somebody else answers it."""
+def fixed_answer(page: Page | None, method: str, own: str) -> Respond | None:
+    """Return the fixed answer for an open `page`, or None when somebody else answers it.
+
+    Args:
+        page: Who answers.
+        method: Of the request.
+        own: The path of our own pages, as in `Policy`.
+    """
     answer = None if page is None else _TABLE.get(page)
+    if page is Page.CHANGE_PASSWORD:
+        answer = Respond(303, Reason.REDIRECT, headers=(("Location", f"{own}/account/password"),))
     return answer if answer is None or method in {"GET", "HEAD"} else _NOT_ALLOWED

@@ -7,7 +7,7 @@ sees no session: this is about addresses, not people.
 from nbgate.errors import ProtocolError
 from nbgate.http.forwarded import client_of, is_trusted
 from nbgate.http.head import Fields
-from nbgate.http.hosts import is_local, is_public, name_of
+from nbgate.http.hosts import is_local, name_of
 from nbgate.model.client import Client, make_client
 from nbgate.policy import Policy
 from nbgate.reasons import Reason
@@ -43,10 +43,10 @@ class Identity:
         """
         if fields is self._fields and policy is self._policy:
             return self._client
-        client, hosts = self._peer, policy.exposure.hosts
+        client = self._peer
         is_hop = is_trusted(client.address, policy.trusted_hops)
         at_home = client.is_local and not is_hop and is_local(fields.host)
-        if hosts and not at_home and not is_public(fields.host, hosts):
+        if policy.exposure.hosts and not (at_home or policy.is_ours(fields.host)):
             raise ProtocolError(Reason.WRONG_HOST, 421)
         if is_hop:
             address = client_of(client.address, fields.forwarded_for, policy.trusted_hops)

@@ -4,6 +4,7 @@ Pure; the body's bytes are relayed by `nbgate.edge`. The shape of the head was j
 """
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from msgspec import Struct
@@ -12,12 +13,18 @@ from nbgate.crypto.sealing import NONCE_BYTES, Keyring
 from nbgate.errors import UpstreamProtocolError
 from nbgate.http.head import RequestHead
 from nbgate.http.response import BodyFraming, ResponseHead
+from nbgate.jupyter.paths import is_voila, links_of
 from nbgate.model.route import RouteKind
 from nbgate.pipeline.verdict import Forward
 from nbgate.reasons import Reason
 from nbgate.rewrite.cookies import client_set_cookies
+from nbgate.rewrite.html import PageRewriter
+from nbgate.rewrite.inline_script import map_script
+from nbgate.rewrite.kernelspecs import KernelspecsRewriter
+from nbgate.rewrite.prefix import PrefixEdit
 from nbgate.rewrite.response import BodyPlan, ClientHeads, plan_body
 from nbgate.rewrite.token_scrub import names_token
+from nbgate.routing.table import rest_of
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -26,8 +33,9 @@ class ClientHead(Struct, frozen=True, gc=False):
     """The head for the client, complete, and what it promised of the body.
 
     Attributes:
-        rewrite: The body is a page to be rewritten.
+        rewrite: The body is rewritten (`body_rewriter`).
         banner: Our script is added to that page.
+        kernelspecs: The body is JSON that lists kernels.
     """
 
     data: bytes
@@ -35,6 +43,7 @@ class ClientHead(Struct, frozen=True, gc=False):
     keep_alive: bool
     rewrite: bool
     banner: bool = False
+    kernelspecs: bool = False
 
 
 def judge_answer(response: ResponseHead, forward: Forward) -> Reason | None:
@@ -46,7 +55,8 @@ def judge_answer(response: ResponseHead, forward: Forward) -> Reason | None:
     if response.status not in _REDIRECTS:
         return None
     location = response.value("location") or ""
-    to_login = location.partition("?")[0] == f"{forward.route.base_url}login"
+    base = forward.route.base_url
+    to_login = location.partition("?")[0] in {f"{base}login", f"{base}auth/login"}  # the second one is marimo's
     return Reason.UPSTREAM_REJECTED_CREDENTIAL if to_login else None
 
 
@@ -83,11 +93,11 @@ def answer_head(
     """
     plan = BodyPlan.PASS
     banner = forward.banner and response.status == HTTPStatus.OK
-    if forward.state.token or banner:
-        plan = plan_body(response, method=request.method, untouched=forward.untouched)
-    if plan is BodyPlan.REFUSE and forward.state.token:  # without one the page goes on as it is
+    if forward.state.token or banner or forward.route.is_moved:
+        plan = plan_body(response, method=request.method, untouched=forward.untouched, kernelspecs=forward.kernelspecs)
+    if plan is BodyPlan.REFUSE and (forward.state.token or forward.route.is_moved):  # else the page goes on as it is
         raise UpstreamProtocolError(Reason.UPSTREAM_BAD_RESPONSE)
-    rewritten = plan is BodyPlan.REWRITE
+    rewritten = plan is BodyPlan.REWRITE or plan is BodyPlan.KERNELSPECS
     lines = _build(response, request, forward, heads, user, keyring, random, request_id, rewritten=rewritten)
     how = response.framing  # compared by identity: hashing an enum member costs more than all the rest here
     unsized = how is BodyFraming.CHUNKED or how is BodyFraming.EOF or (rewritten and how is BodyFraming.LENGTH)
@@ -103,7 +113,45 @@ def answer_head(
         framing += b"Connection: close\r\n"
     elif request.minor == 0:
         framing += b"Connection: keep-alive\r\n"
-    return ClientHead(lines + date + framing + b"\r\n", chunked, keep_alive, rewritten, banner and rewritten)
+    return ClientHead(
+        lines + date + framing + b"\r\n",
+        chunked,
+        keep_alive,
+        rewritten,
+        banner=banner and plan is BodyPlan.REWRITE,
+        kernelspecs=plan is BodyPlan.KERNELSPECS,
+    )
+
+
+def body_rewriter(
+    built: ClientHead, response: ResponseHead, request: RequestHead, forward: Forward, banner: bytes
+) -> PageRewriter | KernelspecsRewriter | None:
+    """Return what the body goes through, None when it passes as it is.
+
+    Args:
+        built: The head for the client.
+        response: What the upstream sent.
+        request: What it answers.
+        forward: The verdict by which it was asked.
+        banner: The element that brings our script into a page.
+    """
+    if not built.rewrite:
+        return None
+    route, state = forward.route, forward.state
+    if built.kernelspecs:
+        return KernelspecsRewriter(route)
+    after_head = banner if built.banner else b""
+    if not route.is_moved:
+        return PageRewriter(state.token, after_head=after_head, secret=state.secret)
+    rest = rest_of(route, request.target.segments)
+    voila = response.status < HTTPStatus.BAD_REQUEST and is_voila(rest)  # no cell writes an error page
+    return PageRewriter(
+        state.token,
+        (PrefixEdit(route, links_of(voila=voila)),),
+        after_head=after_head,
+        edit_script=None if voila else partial(map_script, route=route),  # Voila's page streams, and has none to edit
+        secret=state.secret,
+    )
 
 
 def switch_head(

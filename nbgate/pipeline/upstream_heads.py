@@ -68,6 +68,7 @@ class ConnectionHeads:
             or last is None
             or last[0] is not head.fields
             or last[1] is not state
+            or access.route is not route
             or last[2] is not session
             or last[3] is not page
             or last[4] is not plain
@@ -78,6 +79,7 @@ class ConnectionHeads:
                 token=state.token,
                 cookie=upstream_cookie(head.fields.cookie, route=route, user=user, keyring=keyring, login=state.cookie),
                 xsrf=state.xsrf,
+                bearer=state.bearer,
                 client_address=client.address,
                 identity=page,
                 extensions=not plain,

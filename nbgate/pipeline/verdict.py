@@ -18,6 +18,7 @@ class Forward(Struct, frozen=True, gc=False):
         socket: What is said on the websocket of a notebook server, if it is one.
         untouched: What lies there is user content or an asset: no page of the server, not to be rewritten.
         user_content: A document in the answer gets a sandbox.
+        kernelspecs: JSON in the answer names files of kernels by addresses that are not the public ones.
         banner: Somebody goes to a page of the server: if it is one, our script is added to it.
     """
 
@@ -28,6 +29,7 @@ class Forward(Struct, frozen=True, gc=False):
     untouched: bool
     banner: bool = False
     user_content: bool = False
+    kernelspecs: bool = False
 
 
 class Respond(Struct, frozen=True, gc=False):
@@ -36,6 +38,7 @@ class Respond(Struct, frozen=True, gc=False):
     Attributes:
         says: The sentence that explains it, where the one of the reason says too little.
         rule: The id of the rule that decided it.
+        last_seen_unix: When the notebook server that does not answer last did; 0 where that is not known.
     """
 
     status: int
@@ -47,6 +50,7 @@ class Respond(Struct, frozen=True, gc=False):
     hint: str = ""
     says: str = ""
     rule: str = ""
+    last_seen_unix: float = 0.0
 
 
 class ChallengeKind(StrEnum):

@@ -2,14 +2,16 @@
 
 A tokenizer for just as much HTML as it takes to find start tags and the page configuration. It never waits for the
 whole page: Voila sends one over minutes, in pieces that end anywhere. It holds back at most one tag (64 KiB; a longer
-one, such as an image in an attribute, passes as it is) and the configuration script (4 MiB; a longer one counts as a
-leak). It knows no charset: everything it looks for is ASCII, all other bytes pass as they are.
-Without a token it changes nothing but what it is to add behind the `<head>` tag, and holds back one tag at most, and
-what could be the beginning of another secret.
+one, such as an image in an attribute, passes as it is), the configuration script (4 MiB; a longer one counts as a leak
+where there is a token), and where it is to be edited an inline script (256 KiB; a longer one passes as it is). It knows
+no charset: everything it looks for is ASCII, all other bytes pass as they are.
+Without a token and further edits it changes nothing but what it is to add behind the `<head>` tag, and holds back one
+tag at most, and what could be the beginning of another secret.
 """
 
+import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
@@ -17,9 +19,9 @@ from nbgate.rewrite.page_config import edit_config
 from nbgate.rewrite.tags import TagReader
 from nbgate.rewrite.token_scrub import TokenGuard, TokenScrub
 
-BANNER = b'<script src="/_nbgate/static/banner.js" defer></script>'
 MAX_TAG_BYTES = 64 << 10
 MAX_CONFIG_BYTES = 4 << 20
+MAX_SCRIPT_BYTES = 256 << 10
 
 _CONFIG_ID = b"jupyter-config-data"
 _COMMENT = b"<!--"
@@ -28,6 +30,11 @@ _RAW_ENDS = {
     name: re.compile(rb"</" + name + rb"(?=[\t\n\f\r />])", re.IGNORECASE)
     for name in (b"script", b"style", b"textarea", b"title")
 }
+
+
+def banner_script(own: str) -> bytes:
+    """Return the element that brings our script into a page; `own` is the path of our own pages."""
+    return f'<script src="{html.escape(own)}/static/banner.js" defer></script>'.encode()
 
 
 class PageEdit(Protocol):
@@ -50,6 +57,7 @@ class _In(Enum):
     DECLARATION = auto()
     RAW = auto()
     CONFIG = auto()
+    SCRIPT = auto()
 
 
 class PageRewriter:
@@ -62,6 +70,7 @@ class PageRewriter:
         token: The server's, "" for none.
         edits: Further changes.
         after_head: What is added.
+        edit_script: Gets the text of each inline script, which is held back for it, and returns the text to write.
         secret: Where there is no token: what must not be in the page either, and stands nowhere by design.
 
     Attributes:
@@ -69,10 +78,18 @@ class PageRewriter:
     """
 
     def __init__(
-        self, token: str, edits: Sequence[PageEdit] = (), *, after_head: bytes = b"", secret: str = ""
+        self,
+        token: str,
+        edits: Sequence[PageEdit] = (),
+        *,
+        after_head: bytes = b"",
+        edit_script: Callable[[bytes], bytes] | None = None,
+        secret: str = "",
     ) -> None:
         self._edits: tuple[PageEdit, ...] = (TokenScrub(token), *edits) if token else tuple(edits)
+        self._edit_script = edit_script
         self._after_head = after_head
+        self._has_token = bool(token)
         self._guard = TokenGuard(token or secret)
         self._in = _In.TEXT
         self._buffer = bytearray()
@@ -88,7 +105,7 @@ class PageRewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return those that may go to the client now."""
-        if not (self._edits or self._after_head or self._buffer):
+        if not (self._edits or self._edit_script or self._after_head or self._buffer):
             return self._guard.feed(chunk)  # there is nothing left to do but that
         self._buffer += chunk
         while self._step():
@@ -96,8 +113,8 @@ class PageRewriter:
         return self._drain()
 
     def finish(self) -> bytes:
-        """End the page; return what was held back. A configuration script without its end counts as a leak."""
-        if self._in is _In.CONFIG:
+        """End the page; return what was held back. A configuration script without its end could hold the token."""
+        if self._in is _In.CONFIG and self._has_token:
             self._guard.leaked = True
         self._emit(len(self._buffer))
         return self._drain() + self._guard.finish()
@@ -193,8 +210,13 @@ class PageRewriter:
                 done = attribute.end
             if self._edits and attribute.name == b"id" and old == _CONFIG_ID and self._tag.name == b"script":
                 self._in = _In.CONFIG
+        if self._edit_script is not None and self._in is _In.TAG and self._is_inline_script():
+            self._in = _In.SCRIPT
         self._out += tag[done:]
         del self._buffer[:end]
+
+    def _is_inline_script(self) -> bool:
+        return self._tag.name == b"script" and all(attribute.name != b"src" for attribute in self._tag.attributes)
 
     def _enter_element(self) -> None:
         """Go on with what the tag just read makes of the bytes behind it.
@@ -210,27 +232,33 @@ class PageRewriter:
         if raw_end is None:
             self._in = _In.TEXT
             return
-        self._in = _In.CONFIG if is_config else _In.RAW
+        if not (is_config or self._in is _In.SCRIPT):
+            self._in = _In.RAW
         self._raw_end, self._from = raw_end, 0
 
     def _raw_text(self) -> bool:
-        """Pass the text of a script, style, textarea or title; edit the one that is the page configuration."""
+        """Pass the text of a script, style, textarea or title; edit that of a script which is held back for it."""
         found = self._raw_end.search(self._buffer, self._from)
         size = found.start() if found else self._before_a_beginning()
-        if self._in is _In.CONFIG:
-            if size > MAX_CONFIG_BYTES:
-                self._guard.leaked = True
-                return False
-            self._from = size
-            if found is None:
-                return False
-            self._out += edit_config(bytes(self._buffer[:size]), self._edit_config)
+        if self._in is not _In.RAW and size > (MAX_CONFIG_BYTES if self._in is _In.CONFIG else MAX_SCRIPT_BYTES):
+            self._guard.leaked |= self._in is _In.CONFIG and self._has_token
+            self._in = _In.RAW
+        if self._in is _In.RAW:
+            self._emit(size)
+            self._from = 0
+        elif found:
+            self._out += self._edit_text(bytes(self._buffer[:size]))
             del self._buffer[:size]
         else:
-            self._emit(size)
+            self._from = size
         if found:
             self._in = _In.TEXT
         return found is not None
+
+    def _edit_text(self, text: bytes) -> bytes:
+        if self._in is _In.CONFIG or self._edit_script is None:
+            return edit_config(text, self._edit_config)
+        return self._edit_script(text)
 
     def _before_a_beginning(self) -> int:
         """Return how much of the buffer is certainly no part of an end tag that is still under way."""

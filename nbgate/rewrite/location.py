@@ -5,12 +5,14 @@ browser could read as another host, though the upstream meant a path, is not pas
 """
 
 import re
+from urllib.parse import quote, unquote
 
 from nbgate.model.route import Route
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _UNCLEAR = re.compile(r"[/\\]{2}|/?\\|.*[\x00-\x1f\x7f]", re.DOTALL)  # browsers read "\" as "/", and overlook tabs
 _LINK_TARGET = re.compile(r"<([^<>]*)>")
+_NEXT = re.compile(r"(?<=[?&]next=)[^&#]*")
 
 
 def map_location(value: str, route: Route) -> str | None:
@@ -30,9 +32,10 @@ def map_location(value: str, route: Route) -> str | None:
         if authority.lower() != route.upstream.authority.lower():
             return value
         value = slash + path if slash else "/"
-    if _UNCLEAR.match(value) is not None:
-        return None
-    return map_path(value, route)
+    mapped = map_path(value, route)
+    if mapped is None or mapped is value or "next=" not in mapped:
+        return mapped
+    return _NEXT.sub(lambda found: _map_next(found[0], route), mapped)
 
 
 def map_link(value: str, route: Route, public_origin: str) -> str:
@@ -54,8 +57,27 @@ def map_link(value: str, route: Route, public_origin: str) -> str:
     return _LINK_TARGET.sub(public, value)
 
 
-def map_path(path: str, route: Route) -> str:
-    """Return `path` with the base URL replaced by the route's prefix; a path elsewhere stays as it is."""
+def map_path(path: str, route: Route) -> str | None:
+    """Return `path` with the base URL replaced by the route's prefix; a path elsewhere stays as it is.
+
+    None means that a browser could read it as another host, now or then: `/base//x` where the prefix is `/`.
+    """
+    if _UNCLEAR.match(path) is not None:
+        return None
     if route.base_url == route.prefix or not path.startswith(route.base_url):
         return path
-    return route.prefix + path[len(route.base_url) :]
+    mapped = route.prefix + path[len(route.base_url) :]
+    return None if _UNCLEAR.match(mapped) is not None else mapped
+
+
+def _map_next(value: str, route: Route) -> str:
+    """Map the path in a `next=` parameter, to which a login page goes on, in the spelling in which it stands there."""
+    base = next((spelled for spelled in _spellings(route.base_url) if value.startswith(spelled)), None)
+    if base is None or map_path(unquote(value), route) is None:
+        return value
+    return (route.prefix if base == route.base_url else quote(route.prefix, safe="")) + value[len(base) :]
+
+
+def _spellings(path: str) -> tuple[str, ...]:
+    escaped = quote(path, safe="")
+    return path, escaped, escaped.lower()

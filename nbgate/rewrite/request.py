@@ -28,6 +28,7 @@ class UpstreamAccess(Struct, frozen=True, gc=False, kw_only=True):
     Attributes:
         route: Whose upstream.
         token: Its credential, or "" for an open one.
+        bearer: The token is sent as `Bearer`; Notebook 6 knows nothing but `token`, which marimo does not.
         cookie: Its own cookies, unsealed, or None.
         xsrf: What goes with a login of ours among these cookies, "" for none; the client's own goes nowhere then.
         client_address: IP address of the client, in text.
@@ -42,6 +43,7 @@ class UpstreamAccess(Struct, frozen=True, gc=False, kw_only=True):
     identity: bool = False
     extensions: bool = True
     xsrf: str = ""
+    bearer: bool = False
 
 
 class UpstreamHeads:
@@ -113,7 +115,7 @@ def _lines(fields: Fields, access: UpstreamAccess) -> bytes:
         ours.append(f"Cookie: {access.cookie}")
     forward = fields.forward
     if access.token:
-        ours.append(f"Authorization: token {access.token}")
+        ours.append(f"Authorization: {'Bearer' if access.bearer else 'token'} {access.token}")
     if access.xsrf:  # tornado joins two of them, and then neither is right
         ours.append(f"X-XSRFToken: {access.xsrf}")
         forward = _CLIENTS_XSRF.sub(b"", forward)
@@ -138,12 +140,15 @@ def _provenance(fields: Fields, route: Route, authority: str) -> list[str]:
     The Referer goes without its query: jupyter_server before 2.21 logs it (CVE-2026-86049).
     """
     lines: list[str] = []
+    if not fields.origins and fields.referer is None:
+        return lines
+    origin = f"{route.upstream.scheme}://{authority}"
     if len(fields.origins) == 1 and _own_path(fields.origins[0], fields.host) == "":
-        lines.append(f"Origin: http://{authority}")
+        lines.append(f"Origin: {origin}")
     path = None if fields.referer is None else _own_path(fields.referer, fields.host)
     if path is not None:
         below = path.removeprefix(route.prefix) if path.startswith(route.prefix) else ""
-        lines.append(f"Referer: http://{authority}{route.base_url}{below}")
+        lines.append(f"Referer: {origin}{route.base_url}{below}")
     return lines
 
 

@@ -5,11 +5,14 @@ a redirect to the upstream's own login, or a 403 in spite of our token, is for i
 """
 
 from enum import Enum, auto
+from http import HTTPStatus
 
 from nbgate.http.headers import HeaderTables
 from nbgate.http.response import ResponseHead
 from nbgate.model.route import Route, RouteKind
+from nbgate.rewrite.kernelspecs import MAX_KERNELSPECS_BYTES
 from nbgate.rewrite.location import map_link, map_location
+from nbgate.rewrite.policy_report import map_policies
 from nbgate.rewrite.sandbox import sandbox_line
 
 MAX_KNOWN_NAMES = 512
@@ -51,6 +54,7 @@ class BodyPlan(Enum):
     PASS = auto()
     REWRITE = auto()
     REFUSE = auto()  # a page that cannot be rewritten as it comes: encoded, or a part of one
+    KERNELSPECS = auto()
 
 
 class _Line(Enum):
@@ -76,7 +80,7 @@ class ClientHeads:
         self._tables = tables
         self._always = always
         self._known: dict[str, _Line] = {}
-        self._built: dict[tuple[int, str, str, bool, bool], tuple[ResponseHead, bytes]] = {}
+        self._built: dict[tuple[int, str, str, bool, bool], tuple[ResponseHead, Route, bytes]] = {}
 
     def build(
         self,
@@ -102,19 +106,19 @@ class ClientHeads:
         """
         key = (id(response), route.name, public_origin, rewritten, user_content)
         built = self._built.get(key)
-        if built is None or built[0] is not response:
+        if built is None or built[0] is not response or built[1] is not route:  # it may have another base URL now
             lines = self._lines(response, route, public_origin, rewritten=rewritten)
-            built = (response, lines + (sandbox_line(response) if user_content else b""))
+            built = (response, route, lines + (sandbox_line(response) if user_content else b""))
             if not response.set_cookies:  # such a head comes once
                 if len(self._built) >= MAX_BUILT:
                     self._built.clear()
                 self._built[key] = built
-        return b"%b%bX-Request-ID: %b\r\n" % (built[1], set_cookies, request_id.encode("ascii"))
+        return b"%b%bX-Request-ID: %b\r\n" % (built[2], set_cookies, request_id.encode("ascii"))
 
     def _lines(self, response: ResponseHead, route: Route, public_origin: str, *, rewritten: bool) -> bytes:
         lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.phrase.encode("latin-1"))]
         known = self._known
-        for name, line, value in response.lines:
+        for name, line, value in map_policies(response.lines, route) if route.is_moved else response.lines:
             what = known.get(name) or self._learn(name)
             if what is _KEEP:
                 lines.append(line)
@@ -155,15 +159,27 @@ def is_document(response: ResponseHead, *, method: str, untouched: bool) -> bool
     return not untouched or response.status >= _FIRST_ERROR
 
 
-def plan_body(response: ResponseHead, *, method: str, untouched: bool) -> BodyPlan:
-    """Say what to do with the body; the arguments are those of `is_document`.
+def plan_body(response: ResponseHead, *, method: str, untouched: bool, kernelspecs: bool = False) -> BodyPlan:
+    """Say what to do with the body; the arguments are those of `is_document`, and whether JSON here is to be mapped.
 
-    A page was asked for whole and uncompressed. One that comes otherwise could hide the token from the rewriter.
+    A page was asked for whole and uncompressed. One that comes otherwise could hide the token from the rewriter. JSON
+    that does passes as it is: all it costs is a picture.
     """
-    if not is_document(response, method=method, untouched=untouched):
+    if is_document(response, method=method, untouched=untouched):
+        return BodyPlan.REWRITE if _is_readable(response) else BodyPlan.REFUSE
+    is_list = kernelspecs and method != "HEAD" and response.status == HTTPStatus.OK and _is_json(response)
+    if not is_list or not _is_readable(response) or (response.length or 0) > MAX_KERNELSPECS_BYTES:
         return BodyPlan.PASS
+    return BodyPlan.KERNELSPECS
+
+
+def _is_readable(response: ResponseHead) -> bool:
     encoded = any(name == "content-encoding" and value.lower() != "identity" for name, _, value in response.lines)
-    return BodyPlan.REFUSE if encoded or response.status == _PARTIAL else BodyPlan.REWRITE
+    return not encoded and response.status != _PARTIAL
+
+
+def _is_json(response: ResponseHead) -> bool:
+    return response.content_type is not None and response.content_type.lower().lstrip().startswith("application/json")
 
 
 def _is_html(response: ResponseHead) -> bool:

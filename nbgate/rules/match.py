@@ -5,6 +5,7 @@ their end. An exception opens something: it is compared exactly, and as sent, so
 """
 
 from collections.abc import Iterable
+from copy import copy
 
 from nbgate.model.rule import SERVER_PROXY_PORT, At, Pattern, Rule, Rules
 
@@ -18,7 +19,8 @@ class RuleTable:
     """
 
     def __init__(self, rules: Rules, closed_ports: Iterable[int] = ()) -> None:
-        self._ports = frozenset(map(str, set(rules.server_proxy_ports) - set(closed_ports)))
+        self._open_ports = frozenset(rules.server_proxy_ports)
+        self._ports = frozenset(map(str, self._open_ports.difference(closed_ports)))
         self._whole: dict[tuple[At, tuple[str, ...]], list[tuple[Pattern, Rule]]] = {}
         self._spelled: dict[tuple[At, int, str], list[tuple[Pattern, Rule]]] = {}
         self._wild: dict[tuple[At, int], list[tuple[Pattern, Rule]]] = {}  # by length; 0: and all below
@@ -26,6 +28,14 @@ class RuleTable:
             for pattern in rule.patterns:
                 self._places_of(rule.at, pattern).append((pattern, rule))
         self._depth = max((index for _, index, _ in self._spelled), default=-1) + 1
+
+    def with_closed(self, ports: Iterable[int]) -> "RuleTable":
+        """Return the same rules with these ports closed, in place of those that were."""
+        if not self._open_ports:
+            return self
+        table = copy(self)
+        table._ports = frozenset(map(str, self._open_ports.difference(ports)))  # noqa: SLF001 - a copy of this one
+        return table
 
     def _places_of(self, at: At, pattern: Pattern) -> list[tuple[Pattern, Rule]]:
         """Return where a pattern stands: under itself, at its first segment without a `*`, or with its length."""

@@ -13,7 +13,7 @@ from nbgate.stores import changes
 
 
 class MemoryState:
-    """Accounts, sessions and values that keep the promises of `nbgate.ports.State` to each other."""
+    """Accounts, sessions, values and routes that keep the promises of `nbgate.ports.State` to each other."""
 
     def __init__(self) -> None:
         users: dict[str, User] = {}
@@ -21,6 +21,7 @@ class MemoryState:
         self.users = MemoryUsers(users, sessions)
         self.sessions = MemorySessions(users, sessions)
         self.values = MemoryValues()
+        self.routes = MemoryRoutes()
 
     def close(self) -> None:
         """Let go; there is nothing to let go of."""
@@ -131,6 +132,25 @@ class MemoryValues:
     def remove(self, name: str) -> bool:
         """Remove a value; False if there was none."""
         return self._rows.pop(name, None) is not None
+
+
+class MemoryRoutes:
+    """A `nbgate.ports.RouteStore`."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, bytes] = {}
+
+    def all(self) -> tuple[tuple[str, bytes], ...]:
+        """Return (where, value) of each, sorted."""
+        return tuple(sorted(self._rows.items()))
+
+    def put(self, at: str, value: bytes) -> None:
+        """Store a route in place of the one that is there."""
+        self._rows[at] = value
+
+    def remove(self, at: str) -> bool:
+        """Remove a route; False if there was none."""
+        return self._rows.pop(at, None) is not None
 
 
 def _of_user(sessions: dict[bytes, StoredSession], name: str) -> list[StoredSession]:

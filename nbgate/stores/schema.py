@@ -7,9 +7,11 @@ import sqlite3
 from typing import Final
 
 APPLICATION_ID: Final = 0x6E626774  # "nbgt": tells our files from other SQLite files
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 OLDEST_VERSION: Final = 1  # that `migrate` knows
 
+_ROUTES: Final = "CREATE TABLE routes (at TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT"
+_STAMP: Final = f"PRAGMA user_version = {SCHEMA_VERSION}"
 _TABLES: Final = (
     """
 CREATE TABLE users (
@@ -47,7 +49,8 @@ CREATE TABLE sessions (
 """,
     "CREATE INDEX sessions_of_user ON sessions (user)",
     "CREATE TABLE small_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    _ROUTES,
+    _STAMP,
 )
 
 # The account created first becomes the owner: nbgate made it on the first start, for whoever installed it, and somebody
@@ -74,6 +77,7 @@ FROM sessions_1 JOIN users ON users.name = sessions_1.user
     "DROP TABLE sessions_1",
     "DROP TABLE users_1",
 )
+_FROM_2: Final = (_ROUTES, _STAMP)
 
 
 def make(connection: sqlite3.Connection) -> None:
@@ -83,8 +87,9 @@ def make(connection: sqlite3.Connection) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Make this schema of any that is known, in place; what is of this schema already is not written to."""
-    if version_of(connection) != SCHEMA_VERSION:
-        _run(connection, OLDEST_VERSION, _FROM_1)
+    version = version_of(connection)
+    if version != SCHEMA_VERSION:
+        _run(connection, version, _FROM_1 if version == OLDEST_VERSION else _FROM_2)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

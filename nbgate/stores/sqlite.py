@@ -16,7 +16,7 @@ from nbgate.errors import StoreError
 from nbgate.files import FILE_MODE, open_private, sync_folder
 from nbgate.stores import schema
 from nbgate.stores.database import Database
-from nbgate.stores.sqlite_stores import SqliteSessions, SqliteUsers, SqliteValues
+from nbgate.stores.sqlite_stores import SqliteRoutes, SqliteSessions, SqliteUsers, SqliteValues
 
 BUSY_SECONDS: Final = 5.0
 
@@ -57,13 +57,14 @@ def may_hold_users(path: Path) -> bool:
 
 
 class SqliteState:
-    """Accounts, sessions and values in one file; used by one thread at a time, from any."""
+    """Accounts, sessions, values and routes in one file; used by one thread at a time, from any."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         database = Database(connection, path)
         self.users = SqliteUsers(database)
         self.sessions = SqliteSessions(database)
         self.values = SqliteValues(database)
+        self.routes = SqliteRoutes(database)
         self._connection = connection
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Accounts, sessions and values in a SQLite file that is open: each call is one transaction. Opens no file."""
+"""Accounts, sessions, values and routes in a SQLite file that is open: each call is one transaction. Opens no file."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -12,6 +12,7 @@ _TOUCH: Final = "UPDATE sessions SET last_seen_unix = max(last_seen_unix, ?) WHE
 _PUT_VALUE: Final = """
 INSERT INTO small_values (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
+_PUT_ROUTE: Final = "INSERT INTO routes (at, value) VALUES (?, ?) ON CONFLICT (at) DO UPDATE SET value = excluded.value"
 
 
 class SqliteUsers:
@@ -125,3 +126,25 @@ class SqliteValues:
         """Remove a value; False if there was none."""
         with self._database.transaction():
             return self._database.change("DELETE FROM small_values WHERE name = ?", (name,)) == 1
+
+
+class SqliteRoutes:
+    """A `nbgate.ports.RouteStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> tuple[tuple[str, bytes], ...]:
+        """Return (where, value) of each, sorted."""
+        with self._database.errors_named():
+            return tuple((at, value) for at, value in self._database.rows("SELECT at, value FROM routes ORDER BY at"))
+
+    def put(self, at: str, value: bytes) -> None:
+        """Store a route in place of the one that is there."""
+        with self._database.transaction():
+            self._database.change(_PUT_ROUTE, (at, value))
+
+    def remove(self, at: str) -> bool:
+        """Remove a route; False if there was none."""
+        with self._database.transaction():
+            return self._database.change("DELETE FROM routes WHERE at = ?", (at,)) == 1

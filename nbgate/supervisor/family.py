@@ -31,6 +31,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         workers: How many.
         ip: The address to listen on, as given.
         hosts: The public names, for what is said.
+        base_url: The path below which the gateway is, for the same.
         http_port: Those of the sockets on which plain HTTP is spoken; 0 for none.
         drain_seconds: How long running requests may take after the first SIGTERM.
     """
@@ -41,6 +42,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     workers: int
     ip: str
     hosts: tuple[str, ...] = ()
+    base_url: str = "/"
     http_port: int = 0
     drain_seconds: float
 

@@ -257,7 +257,8 @@ class Supervisor:
         self.family.tell_keeper(Listening(urls=urls))
 
     def _urls(self) -> tuple[str, ...]:
-        return self.door.urls(socket.gethostname(), self._plan.hosts)
+        urls = self.door.urls(socket.gethostname(), self._plan.hosts)
+        return tuple(url + self._plan.base_url.removeprefix("/") for url in urls)
 
     def _ended(self, slot: Slot, status: int) -> None:
         if self._is_draining:

@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, BrowserContext, Error, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Request,
+    Response,
+    WebSocket,
+    sync_playwright,
+)
 
 HOST = "gw.example.test"
 EXECUTABLE = "/usr/bin/chromium"
+RESOLVER_RULES = f"MAP {HOST} 127.0.0.1"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -19,8 +29,10 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    f"--host-resolver-rules=MAP {HOST} 127.0.0.1",
+    f"--host-resolver-rules={RESOLVER_RULES}",
 )
+ALONE = f"--host-resolver-rules={RESOLVER_RULES}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""A flag with which the browser finds nobody else: what a page wants from elsewhere fails alike on every machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +48,19 @@ class Recorded:
 
 @dataclass  # without slots: Playwright marks the object whose methods it calls
 class Recorder:
-    """Everything a browser context was answered, in order, and what pages said on their console."""
+    """Everything a browser context was answered, in order, and what pages said on their console.
+
+    Attributes:
+        frames: Of websockets, as they came; `sockets` are the URLs of these.
+        console: Every text; `errors` only those said as an error, each with where, and errors no script caught.
+        failed: Requests without an answer, method and URL; `unread` are URLs of answers nobody can have the body of.
+    """
 
     answers: list[Recorded] = field(default_factory=list)
     frames: list[bytes] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
@@ -48,13 +68,23 @@ class Recorder:
         """Record what happens in `context` from now on."""
         context.on("requestfinished", self._finished)
         context.on("requestfailed", lambda request: self.failed.append(f"{request.method} {request.url}"))
-        context.on("console", lambda message: self.console.append(message.text))
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.errors.append(f"uncaught: {error.error}"))
         context.on("page", lambda page: page.on("websocket", self._websocket))
 
+    def _said(self, message: ConsoleMessage) -> None:
+        self.console.append(message.text)
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location['url']})")
+
     def _finished(self, request: Request) -> None:
-        response = request.response()
+        try:
+            response = request.response()
+            headers = tuple((entry["name"], entry["value"]) for entry in response.headers_array()) if response else ()
+        except Error:  # its page was closed meanwhile
+            self.unread.append(request.url)
+            return
         if response is not None:
-            headers = tuple((entry["name"], entry["value"]) for entry in response.headers_array())
             body = self._body(response)
             self.answers.append(Recorded(request.method, request.url, response.status, headers, body))
 
@@ -65,11 +95,13 @@ class Recorder:
             self.unread.append(response.url)
             return None
 
-    def _websocket(self, socket: object) -> None:
+    def _websocket(self, socket: WebSocket) -> None:
+        self.sockets.append(socket.url)
+
         def record(payload: str | bytes) -> None:
             self.frames.append(payload.encode() if isinstance(payload, str) else payload)
 
-        socket.on("framereceived", record)  # type: ignore[attr-defined]
+        socket.on("framereceived", record)
 
 
 @contextmanager

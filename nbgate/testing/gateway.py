@@ -138,11 +138,11 @@ class Gateway:
         finally:
             connection.close()
 
-    def login(self, user: str = USER, password: str = "") -> str:
-        """Log in by the JSON endpoint; return the `Cookie` header value of the new session."""
+    def login(self, user: str = USER, password: str = "", *, base: str = "/") -> str:
+        """Log in by the JSON endpoint below the base URL; return the `Cookie` header value of the new session."""
         body = json.dumps({"username": user, "password": password or self.password})
         headers = {"Content-Type": "application/json", "Origin": self.base_url}
-        status, answer, _ = self.request("POST", "/_nbgate/api/login", body=body, headers=headers)
+        status, answer, _ = self.request("POST", f"{base}_nbgate/api/login", body=body, headers=headers)
         if status != http.HTTPStatus.OK:
             message = f"login was answered with {status}"
             raise RuntimeError(message)

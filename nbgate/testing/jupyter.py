@@ -1,6 +1,7 @@
 """Start real, unmodified notebook servers on loopback, with folders of their own.
 
-Each command is found by its variable, in the folder `make test` makes, beside the running Python, or on PATH.
+Each command is found by its variable, in the folder that `make test` and `make test-servers` fill, beside the running
+Python, or on PATH.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from nbgate.testing.wait import wait_until
 START_SECONDS = 60.0
 _MADE = Path(__file__).resolve().parents[2] / ".make"
 _SAYS_READY = ("is running at", "is listening on")
+_JUPYTER = ("--no-browser", "--ip=127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +32,58 @@ class Kind:
     """One notebook server that tests run.
 
     Attributes:
-        variable: Names its command, where it is not where `make test` puts it.
+        variable: Names its command, where it is not where they put it.
         name: Of the command.
         environment: Folder below `.make/` with a virtual environment of its own, "" for none.
-        options: By which flags it is told its base URL and its root folder.
+        words: How it is told its base URL and its root folder.
+        told_token: How it is told its token, where it does not read JUPYTER_TOKEN.
+        told_no_token: How it is told to ask for none, where it would make one.
         tells_port: Whether it tells a port that the system chose.
+        writes_file: Whether it writes a runtime file; the others run when their port answers.
     """
 
     variable: str
     name: str
     environment: str = ""
-    options: tuple[str, str] = ("--ServerApp.base_url", "--ServerApp.root_dir")
+    words: tuple[str, ...] = (*_JUPYTER, "--ServerApp.base_url={base_url}", "--ServerApp.root_dir={root}")
+    told_token: tuple[str, ...] = ()
+    told_no_token: tuple[str, ...] = ()
     tells_port: bool = True
+    writes_file: bool = True
 
 
 LAB = Kind("NBGATE_TEST_JUPYTER_LAB", "jupyter-lab")
+LAB_COLLABORATION = Kind("NBGATE_TEST_COLLABORATION", "jupyter-lab", "collaboration-venv")
+"""JupyterLab with jupyter-collaboration and jupyterlab-lsp."""
 NOTEBOOK_7 = Kind("NBGATE_TEST_NOTEBOOK7", "jupyter-notebook", "notebook7-venv")
 NOTEBOOK_6 = Kind(
     "NBGATE_TEST_NOTEBOOK6",
     "jupyter-notebook",
     "notebook6-venv",
-    ("--NotebookApp.base_url", "--NotebookApp.notebook_dir"),
+    words=(*_JUPYTER, "--NotebookApp.base_url={base_url}", "--NotebookApp.notebook_dir={root}"),
     tells_port=False,
+)
+NBCLASSIC = Kind("NBGATE_TEST_NBCLASSIC", "jupyter-nbclassic", "nbclassic-venv")
+VOILA = Kind(
+    "NBGATE_TEST_VOILA",
+    "voila",
+    "voila-venv",
+    words=("{root}", "--no-browser", "--Voila.ip=127.0.0.1", "--base_url={base_url}"),
+    told_token=("--token={token}",),
+    tells_port=False,
+    writes_file=False,
+)
+VOILA_SERVER = Kind("NBGATE_TEST_VOILA_SERVER", "jupyter-server", "voila-venv")
+"""Voila as an extension of a Jupyter server."""
+MARIMO = Kind(
+    "NBGATE_TEST_MARIMO",
+    "marimo",
+    "marimo-venv",
+    words=("edit", "--headless", "--skip-update-check", "--host=127.0.0.1", "--base-url={bare_base_url}"),
+    told_token=("--token-password={token}",),
+    told_no_token=("--no-token",),
+    tells_port=False,
+    writes_file=False,
 )
 
 
@@ -63,6 +96,7 @@ class Jupyter:
     root: Path
     runtime: Path
     program: Program
+    base_url: str = "/"
 
     @property
     def url(self) -> str:
@@ -111,26 +145,37 @@ def running_jupyter(
     """
     command = find_command(kind)
     if command is None:
-        message = f"no {kind.name}: `make test` installs it, or {kind.variable} names it"
+        message = f"no {kind.name}: `make test` or `make test-servers` installs it, or {kind.variable} names it"
         raise FileNotFoundError(message)
     root, runtime, home = folder / "root", runtime or folder / "runtime", folder / "home"
     for path in (root, runtime, home):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = secrets.token_hex(24) if token is None else token
-    base_flag, root_flag = kind.options
-    options = ["--no-browser", "--ip=127.0.0.1", f"{base_flag}={base_url}", f"{root_flag}={root}", *flags]
+    words = [*_words(kind, base_url, root, token), *flags]
+    port = 0 if kind.tells_port else free_port()
     if not any(flag.startswith("--sock=") for flag in flags):
-        options.append(f"--port={0 if kind.tells_port else free_port()}")
-    options += ["--allow-root"] if os.geteuid() == 0 else []
-    own_folders = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)}
-    own_folders |= {"IPYTHONDIR": str(home / "ipython")} | ({"JUPYTER_TOKEN": token} if token else {})
-    program = Program([str(command), *options], folder / "jupyter.log", own_folders, root)
+        words.append(f"--port={port}")
+    program = Program([str(command), *words], folder / "jupyter.log", _environment(home, runtime, token), root)
+    look = partial(_said, runtime, program) if kind.writes_file else partial(_answers, port, program)
     program.start()
     try:
-        said = wait_until(lambda: _said(runtime, program), what=kind.name, deadline_seconds=START_SECONDS)
-        yield Jupyter(port=int(said["port"]), token=token, root=root, runtime=runtime, program=program)
+        said = wait_until(look, what=kind.name, deadline_seconds=START_SECONDS)
+        yield Jupyter(int(said["port"]), token, root, runtime, program, base_url)
     finally:
         program.end()
+
+
+def _words(kind: Kind, base_url: str, root: Path, token: str) -> list[str]:
+    told = (*kind.words, *(kind.told_token if token else kind.told_no_token))
+    names = {"base_url": base_url, "bare_base_url": base_url.rstrip("/"), "root": root, "token": token}
+    as_root = ["--allow-root"] if os.geteuid() == 0 and kind.writes_file else []
+    return [word.format_map(names) for word in told] + as_root
+
+
+def _environment(home: Path, runtime: Path, token: str) -> dict[str, str]:
+    own = {"JUPYTER_RUNTIME_DIR": runtime, "JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home}
+    own |= {"IPYTHONDIR": home / "ipython", "XDG_CONFIG_HOME": home / "config", "XDG_STATE_HOME": home / "state"}
+    return {name: str(value) for name, value in own.items()} | ({"JUPYTER_TOKEN": token} if token else {})
 
 
 def free_port() -> int:
@@ -140,11 +185,23 @@ def free_port() -> int:
 
 
 def _said(runtime: Path, program: Program) -> dict[str, Any] | None:
-    """Return what stands in the runtime file once the server says it runs; it may be in the middle of writing it."""
+    """Return where the server is, by its runtime file, once it answers there.
+
+    It may be in the middle of writing the file, and some say that they run a moment before they listen.
+    """
     program.check_running()
     if not any(words in program.said() for words in _SAYS_READY):
         return None
     for file in runtime.glob(f"*server-{program.pid}.json"):
         with contextlib.suppress(ValueError):
-            return dict(json.loads(file.read_text(encoding="utf-8")))
+            said = dict(json.loads(file.read_text(encoding="utf-8")))
+            return said if said.get("sock") else _answers(int(said["port"]), program)
+    return None
+
+
+def _answers(port: int, program: Program) -> dict[str, Any] | None:
+    """Return what a runtime file would say, of a server that writes none, once its port answers."""
+    program.check_running()
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return {"port": port}
     return None

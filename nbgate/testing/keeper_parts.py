@@ -18,6 +18,7 @@ from nbgate.errors import LinkError
 from nbgate.http.headers import make_tables
 from nbgate.jupyter.runtime_files import RuntimeFile
 from nbgate.keeper.audit_writer import AuditWriter
+from nbgate.keeper.folder import ROUTES_PURPOSE
 from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.keeper import Keeper
 from nbgate.keeper.parts import KeeperParts
@@ -27,6 +28,7 @@ from nbgate.keeper.upstreams import Eyes
 from nbgate.link.messages import Message, RevokeAck, SessionsRevoked, ToKeeper
 from nbgate.model.keys import SealingKey, TlsMaterial
 from nbgate.model.route import Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.ports import State
 from nbgate.reasons import Reason
 from nbgate.rules.pack import in_force, shipped_pack
@@ -35,6 +37,7 @@ from nbgate.stores.memory import MemoryState
 CHEAP = HashParameters(memory_kib=64, time_cost=1)
 PASSWORD = "correct horse battery"
 TOKEN = "5ecre7token"
+UPSTREAM = Upstream(host="127.0.0.1", port=8888)
 
 
 class MemorySink:
@@ -127,8 +130,8 @@ class FakeUpstream:
         self.with_credential: Finding | None = None
         self.asked: list[str] = []
         self.logins: list[str] = []
-        self.named_token: str | None = None
-        self.named_password: str | None = None
+        self.named_token = ""
+        self.named_password = ""
 
     def eyes(self) -> Eyes:
         """Return how the keeper looks at this upstream."""
@@ -139,8 +142,8 @@ class FakeUpstream:
             opens=self._opens,
             product=self._product,
             log_in=self._log_in,
-            named_token=None if self.named_token is None else self._named_token,
-            named_password=None if self.named_password is None else self._named_password,
+            named_token=self._named_token,
+            named_password=self._named_password,
         )
 
     async def _running(self) -> tuple[RuntimeFile, ...]:
@@ -150,10 +153,10 @@ class FakeUpstream:
         return self.servers
 
     async def _named_token(self) -> str:
-        return self.named_token or ""
+        return self.named_token
 
     async def _named_password(self) -> str:
-        return self.named_password or ""
+        return self.named_password
 
     async def _guard(self, _upstream: Upstream, base_url: str) -> Finding:
         self.asked.append(base_url)
@@ -228,7 +231,7 @@ class Rig:
             "eyes": self.upstream.eyes(),
             "kill": lambda worker, pid, reason: self.killed.append((worker, pid, reason)),
             "config": Config(),
-            "upstreams": Upstreams(named=((changes.pop("upstream", Upstream(host="localhost", port=8888)), ""),)),
+            "upstreams": Upstreams(named=(RouteSpec(upstream=changes.pop("upstream", UPSTREAM)),)),
             "tables": make_tables(methods=frozenset({"GET"})),
             "rules": in_force(shipped_pack(), disabled=(), server_proxy_ports=()),
             "material": TlsMaterial(chain_pem=b"chain", key_pem=b"key"),
@@ -236,6 +239,7 @@ class Rig:
             "form_key": b"f" * 32,
             "device_key": b"d" * 32,
             "totp_keyring": keyring,
+            "route_keyring": Keyring((SealingKey(id=0, secret=b"r" * 32),), purpose=ROUTES_PURPOSE),
             "own_socket": "/data/pages.sock",
             "ack_seconds": 0.02,
         }

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ def answer(
 class StubUpstream:
     """The upstream; `async with StubUpstream() as stub`, or `in_thread` for tests without a loop.
 
-    It listens on a loopback port, or on the Unix socket `path`.
+    It listens on a loopback port, by TLS where it has a context for that, or on the Unix socket `path`.
 
     Every connection plays the next script of `scripts`; without one it answers each request by the script that `plays`
     has for its target, else with `default_answer` or what `respond` makes of it, and websocket handshakes with an echo.
@@ -126,6 +127,7 @@ class StubUpstream:
         *,
         default_answer: bytes = b"",
         path: str = "",
+        tls: ssl.SSLContext | None = None,
         respond: Callable[[StubRequest], bytes] | None = None,
     ) -> None:
         self.default_answer = default_answer or answer()
@@ -137,6 +139,7 @@ class StubUpstream:
         self.requests: list[StubRequest] = []  # of all connections, in the order in which they were complete
         self.port = 0
         self._path = path
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -144,7 +147,7 @@ class StubUpstream:
         if self._path:
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=1 << 20)
             return self
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

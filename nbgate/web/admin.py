@@ -1,7 +1,7 @@
-"""The page of the gateway's owners: who has an account, who is signed in, and which networks are refused just now.
+"""The page of the gateway's owners: its notebook servers, accounts, sign-ins, and networks that are refused just now.
 
-It ends sign-ins and clears penalties, each after the owner's password. Accounts are made and changed on the command
-line: whoever takes over a browser must not make another owner.
+It ends sign-ins and clears penalties, each after the owner's password; servers have a page of their own. Accounts are
+made and changed on the command line: whoever takes over a browser must not make another owner.
 """
 
 from typing import Final
@@ -12,13 +12,13 @@ from msgspec import Struct
 from nbgate.model.account import User
 from nbgate.model.penalty import Penalty
 from nbgate.model.session import Session
+from nbgate.web.admin_routes import ADMIN_PAGE, MAX_SHOWN, route_rows
 from nbgate.web.answers import see_other
 from nbgate.web.bodies import Fields, read_form
 from nbgate.web.desk import Desk, Problem, confirm_fields
 from nbgate.web.lists import ROLES, SessionRow, session_rows
 from nbgate.web.words import count, span
 
-ADMIN_PAGE: Final = "/_nbgate/admin"
 ACTS: Final = ("end", "end-user", "clear")
 ALL: Final = "all"
 _FIELDS: Final = Fields(confirm_fields().required | {"act", "which"}, confirm_fields().optional)
@@ -123,11 +123,14 @@ class _Admin:
     async def _overview(self, request: web.Request, session: Session, problem: Problem | None = None) -> web.Response:
         rows = self._rows(session)
         users = await self._keeper.accounts.all()
+        servers = route_rows(self._desk)
         return self._desk.show(
             request,
             session,
             "admin.html",
             problem,
+            servers=servers[:MAX_SHOWN],
+            more=max(0, len(servers) - MAX_SHOWN),
             users=[_user_row(each, rows, must=self._keeper.is_second_factor_required(each)) for each in users],
             penalties=self._penalties(),
             rows=rows,

@@ -14,6 +14,7 @@ from aiohttp import web
 from nbgate.web.assets import Assets
 
 FOLDER: Final = Path(__file__).resolve().parent
+OWN: Final = "_nbgate"
 
 _COMMON: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -43,9 +44,19 @@ ASSET_HEADERS: Final = {
 
 
 class Pages:
-    """Renders the templates of this room."""
+    """Renders the templates of this room.
 
-    def __init__(self, assets: Assets) -> None:
+    Args of the constructor:
+        assets: What the pages are made of.
+        home: The path below which the gateway is reached. Only what a browser resolves itself is told: our handlers and
+            their redirects stay at `/_nbgate/`, which the workers map as they do for every upstream.
+
+    Attributes:
+        home: That path, where "the notebooks" are.
+    """
+
+    def __init__(self, assets: Assets, home: str = "/") -> None:
+        self.home = home
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
@@ -54,7 +65,11 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["asset"] = assets.url
+        self._templates.globals |= {
+            "asset": lambda file: home + assets.url(file).removeprefix("/"),
+            "home": home,
+            "own": f"{home}{OWN}",
+        }
 
     def answer(self, template: str, status: int = 200, **values: Any) -> web.Response:
         """Return the page `template` filled with `values`."""

@@ -9,13 +9,16 @@ from typing import Final
 from aiohttp import web
 
 from nbgate.errors import InputRefused
+from nbgate.http.hosts import name_of
 from nbgate.keeper.api_tokens import DAY_SECONDS, MAX_DAYS, MAX_NAME_CHARS
 from nbgate.model.account import StoredSession
 from nbgate.model.session import Scope, Session
 from nbgate.web.answers import see_other
+from nbgate.web.asking import host_of
 from nbgate.web.bodies import Fields, read_form
 from nbgate.web.desk import Desk, Problem, confirm_fields
 from nbgate.web.lists import SCOPES, SessionRow, session_rows, tokens_of
+from nbgate.web.servers import OPENS, address_of, may_use, routes_of
 
 TOKENS_PAGE: Final = "/_nbgate/account/tokens"
 ADD_FORM: Final = "token-add"
@@ -73,7 +76,24 @@ class _TokensPage:
         if isinstance(made, Problem):
             return await self._page(request, session, made, form)
         stored, text = made
-        return self._desk.show(request, session, "token_made.html", row=self._rows((stored,))[0], token=text)
+        return self._desk.show(
+            request,
+            session,
+            "token_made.html",
+            row=self._rows((stored,))[0],
+            token=text,
+            example=self._example(request, stored.session),
+        )
+
+    def _example(self, request: web.Request, token: Session) -> str:
+        """Return an address without its scheme that `token` opens: the first server it is good for; "" for none."""
+        host, mounts = host_of(request), self._keeper.mounts
+        here, elsewhere = routes_of(mounts.routes(), name_of(host).lower())
+        route = next((route for route in (*here, *elsewhere) if may_use(token, route)), None)
+        if route is None:
+            return ""
+        is_jupyter = any(shown.route == route.name and shown.product in OPENS for shown in mounts.shown())
+        return address_of(route, host) + ("api/status" if is_jupyter else "")
 
     async def _end(self, request: web.Request, session: Session, form: dict[str, str]) -> web.Response:
         row = self._find(session, form["end"])

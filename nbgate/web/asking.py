@@ -79,11 +79,18 @@ def attempt_of(
     )
 
 
-def landing_of(values: list[str]) -> str | None:
-    """Return where a login leads to; two of them are nobody's honest link: neither is followed."""
-    if len(values) != 1:
+def landing_of(values: list[str], home: str) -> str | None:
+    """Return where a login leads to; two of them are nobody's honest link: neither is followed.
+
+    Args:
+        values: The public paths that were asked for.
+        home: The path below which the gateway is reached. What lies elsewhere on this host is not ours to lead to; and
+            a redirect of ours to `/_nbgate/` would be mapped, past all that is judged here.
+    """
+    if len(values) != 1 or not values[0].startswith(home):
         return None
-    return values[0] if values[0] in OWN_LANDINGS else safe_next(values[0])
+    below = values[0].removeprefix(home)
+    return values[0] if f"/{below}" in OWN_LANDINGS else safe_next(values[0], own_prefix=f"{home}_nbgate/")
 
 
 def set_session(request: web.Request, answer: web.Response, token: str) -> None:

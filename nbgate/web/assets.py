@@ -40,7 +40,7 @@ class Assets:
         self._by_name = {asset.name: asset for asset in self._by_file.values()}
 
     def url(self, file: str) -> str:
-        """Return the path of a file for a template.
+        """Return the path of a file, below the gateway's own base URL.
 
         Raises:
             KeyError: There is no such file: the template is wrong.

@@ -5,8 +5,8 @@ Whatever else arrives is refused with a 4xx before anybody looks at a password. 
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -14,11 +14,14 @@ from msgspec import Struct
 
 from nbgate.errors import NbgateError
 
+T = TypeVar("T")
+
 MAX_BODY_BYTES: Final = 8192
 MAX_FIELDS: Final = 16
 BODY_SECONDS: Final = 10.0
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
+STRINGS: Final = "expected a JSON object of strings"
 
 
 class BodyError(NbgateError):
@@ -58,14 +61,34 @@ async def read_json(request: web.Request, fields: Fields) -> Mapping[str, str]:
     Raises:
         BodyError: It is something else (400, 408, 413, 415).
     """
+    pairs = await _read_pairs(request, STRINGS)
+    if not all(isinstance(value, str) for _, value in pairs):
+        raise BodyError(400, STRINGS)
+    return _judge(pairs, fields)
+
+
+async def read_object(request: web.Request) -> Mapping[str, Any]:
+    """Return a JSON object, whose values are texts, numbers, truth values, or lists of these.
+
+    Raises:
+        BodyError: It is something else (400, 408, 413, 415).
+    """
+    pairs = await _read_pairs(request, "expected a JSON object")
+    values = [each for _, value in pairs for each in (value if type(value) is list else [value])]
+    if any(isinstance(value, list) for value in values):  # one within another, or an object
+        raise BodyError(400, "expected texts and lists of texts")
+    return _judge_texts(dict(pairs), len(pairs), [*(name for name, _ in pairs), *map(str, values)])
+
+
+async def _read_pairs(request: web.Request, expected: str) -> "_Pairs":
     text = await _read_text(request, JSON)
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         raise BodyError(400, "malformed JSON") from None
-    if not isinstance(pairs, _Pairs) or not all(isinstance(value, str) for _, value in pairs):
-        raise BodyError(400, "expected a JSON object of strings")
-    return _judge(pairs, fields)
+    if not isinstance(pairs, _Pairs):
+        raise BodyError(400, expected)
+    return pairs
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -74,14 +97,20 @@ class _Pairs(list[tuple[str, Any]]):
 
 def _judge(pairs: list[tuple[str, str]], fields: Fields) -> Mapping[str, str]:
     found = dict(pairs)
-    if len(found) != len(pairs):
-        raise BodyError(400, "duplicate field")
+    _judge_texts(found, len(pairs), found.values())
     if set(found) - fields.required - fields.optional:
         raise BodyError(400, "unknown field")
     if fields.required - set(found):
         raise BodyError(400, "missing field")
+    return found
+
+
+def _judge_texts(found: Mapping[str, T], count: int, texts: Iterable[str]) -> Mapping[str, T]:
+    """Return `found`, in which each of `count` fields stands, and all `texts` are text."""
+    if len(found) != count:
+        raise BodyError(400, "duplicate field")
     try:
-        "".join(found.values()).encode()
+        "".join(texts).encode()
     except UnicodeEncodeError:  # a lone surrogate, written as \ud800
         raise BodyError(400, "malformed text") from None
     return found

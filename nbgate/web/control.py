@@ -23,6 +23,7 @@ from nbgate.model.session import Role
 from nbgate.web.answers import json_answer, json_error
 from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_json
 from nbgate.web.control_login import ACTOR, add_login_routes
+from nbgate.web.control_routes import add_route_calls
 from nbgate.web.control_values import changed_value, user_value
 
 SCHEME: Final = "control "
@@ -64,6 +65,7 @@ def make_control_app(
         return list((await status())["listening"])
 
     add_login_routes(app, keeper, clock or SystemClock(), urls)
+    add_route_calls(app, keeper)
     return app
 
 

@@ -1,4 +1,4 @@
-"""What the command line is told of accounts, sessions, tokens and penalties: values for JSON, no secrets.
+"""What the command line is told of accounts, sessions, tokens, routes and penalties: values for JSON, no secrets.
 
 Pure. The command line uses it too, where it looks into the store by itself.
 """
@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from nbgate.audit.events import timestamp
+from nbgate.keeper.route_list import ListedRoute
 from nbgate.keeper.users import Changed
 from nbgate.model.account import StoredSession, User
 from nbgate.model.penalty import Penalty
@@ -58,6 +59,21 @@ def token_value(stored: StoredSession) -> dict[str, Any]:
         "created": timestamp(session.created_unix),
         "last_activity": timestamp(stored.last_seen_unix),
         "ends": timestamp(session.absolute_unix),
+    }
+
+
+def route_value(route: ListedRoute) -> dict[str, Any]:
+    """Return what is told of a route."""
+    return {
+        "at": route.at,
+        "upstream": route.upstream,
+        "base_url": route.base_url,
+        "source": route.source.value,
+        "product": route.product,
+        "condition": route.condition.value,
+        "since": timestamp(route.since_unix) if route.since_unix else None,
+        "allow": list(route.allow),
+        "hint": route.hint,
     }
 
 

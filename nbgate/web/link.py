@@ -51,7 +51,7 @@ class _LinkPage:
         return answer
 
     def _page(self, request: web.Request, user: str, problem: Problem | None = None) -> web.Response:
-        return self._desk.answer(request, "link.html", problem, user=user, action=request.path)
+        return self._desk.answer(request, "link.html", problem, user=user, token=request.match_info["token"])
 
 
 async def _hide_referrer(request: web.Request, answer: web.StreamResponse) -> None:

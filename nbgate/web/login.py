@@ -44,27 +44,28 @@ class Login:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._home = desk.pages.home
 
     async def show(self, request: web.Request) -> web.Response:
         """Show the form; who is signed in already goes on."""
-        landing = landing_of(request.query.getall("next", []))
+        landing = landing_of(request.query.getall("next", []), self._home)
         is_window = "window" in request.query
         if self._desk.session(request) is not None:
-            return see_other(_next(landing, is_window=is_window))
+            return see_other(self._next(landing, is_window=is_window))
         signed_out = "signed-out" in request.query
         return self._page(request, next_path=landing, is_window=is_window, signed_out=signed_out)
 
     async def log_in(self, request: web.Request) -> web.Response:
         """Sign somebody in who filled in the form."""
         form = await read_form(request, _FORM_FIELDS)
-        landing = landing_of([form.get("next", "")])
+        landing = landing_of([form.get("next", "")], self._home)
         is_window = "window" in form
         try:
             logged_in = await self._log_in(request, form["username"], form["password"], typed_code(form))
         except NbgateError as error:
             problem = _problem_of(error)
             return self._page(request, problem, username=form["username"], next_path=landing, is_window=is_window)
-        answer = see_other(_next(landing, is_window=is_window))
+        answer = see_other(self._next(landing, is_window=is_window))
         set_cookies(request, answer, logged_in)
         return answer
 
@@ -86,7 +87,7 @@ class Login:
     async def first(self, request: web.Request, username: str, password: str) -> web.Response:
         """Sign in who has just made the first account."""
         logged_in = await self._log_in(request, username, password, "")
-        answer = see_other("/")
+        answer = see_other(self._home)
         set_cookies(request, answer, logged_in)
         return answer
 
@@ -103,6 +104,9 @@ class Login:
             return json_error(401, "login required")
         value = {"user": session.user, "role": session.role.value, "session": session.label, "signed_in": True}
         return json_answer(value)
+
+    def _next(self, landing: str | None, *, is_window: bool) -> str:
+        return SIGNED_IN_PAGE if is_window else landing or self._home
 
     async def _log_in(self, request: web.Request, username: str, password: str, code: str) -> LoggedIn:
         replaces = self._desk.session(request)
@@ -141,10 +145,6 @@ def set_new_device(desk: Desk, request: web.Request, session: Session, answer: w
     device_cookie = desk.keeper.new_device_cookie(session)
     if device_cookie is not None:
         set_device(request, answer, device_cookie)
-
-
-def _next(landing: str | None, *, is_window: bool) -> str:
-    return SIGNED_IN_PAGE if is_window else landing or "/"
 
 
 def _problem_of(error: NbgateError) -> Problem:

@@ -11,10 +11,12 @@ from aiohttp import web
 
 from nbgate.clock import Clock, SystemClock
 from nbgate.keeper.keeper import Keeper
+from nbgate.keeper.running import Read, WhatRuns, read_bounded
 from nbgate.keeper.server import error_middleware, request_id
 from nbgate.keeper.setup import Setup
 from nbgate.web.account import add_account
 from nbgate.web.admin import add_admin
+from nbgate.web.admin_routes import add_admin_routes
 from nbgate.web.answers import ASSET_HEADERS, FOLDER, Pages, json_answer, json_error
 from nbgate.web.api_tokens import add_tokens
 from nbgate.web.asking import is_navigation
@@ -28,6 +30,7 @@ from nbgate.web.login import add_login
 from nbgate.web.logout import add_logout
 from nbgate.web.password import add_password
 from nbgate.web.refresh import add_refresh
+from nbgate.web.routes_api import add_routes_api
 from nbgate.web.servers import add_servers
 from nbgate.web.setup import add_setup
 from nbgate.web.totp import add_totp
@@ -43,16 +46,19 @@ _HEADINGS: Final = {
 }
 
 
-def make_pages_app(keeper: Keeper, setup: Setup, clock: Clock | None = None) -> web.Application:
+def make_pages_app(
+    keeper: Keeper, setup: Setup, clock: Clock | None = None, read: Read = read_bounded
+) -> web.Application:
     """Return the application that the workers reach through the keeper's private socket.
 
     Args:
         keeper: Does what the pages ask for.
         setup: The link for the first account.
         clock: Says how long ago things were; the machine's own unless a test moves another.
+        read: How servers are asked what runs in them.
     """
     assets = Assets(FOLDER / "static")
-    pages = Pages(assets)
+    pages = Pages(assets, keeper.config.base_url)
     own = _OwnPages(keeper, assets, pages)
     desk = Desk(keeper, pages, clock or SystemClock())
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[error_middleware(own.failure)])
@@ -67,13 +73,15 @@ def make_pages_app(keeper: Keeper, setup: Setup, clock: Clock | None = None) -> 
         add_codes,
         add_tokens,
         add_admin,
+        add_admin_routes,
+        add_routes_api,
         add_link,
         add_refresh,
     ):
         add(app, desk)
     add_diagnose(app, keeper, pages)
     add_setup(app, setup, pages, login.first)
-    add_servers(app, keeper, pages)
+    add_servers(app, desk, WhatRuns(desk.clock, read))
     return app
 
 

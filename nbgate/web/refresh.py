@@ -19,7 +19,8 @@ def add_refresh(app: web.Application, desk: Desk) -> None:
     """Add the page to the application of the own pages."""
 
     async def refresh(request: web.Request, session: Session) -> web.Response:
-        answer = see_other(landing_of(request.query.getall("next", [])) or "/")
+        home = desk.pages.home
+        answer = see_other(landing_of(request.query.getall("next", []), home) or home)
         token = await desk.keeper.rotate(session.id, session_key_of(request))
         if token is not None:
             set_session(request, answer, token)

@@ -63,7 +63,7 @@ class _SetupPage:
         try:
             return await self._sign_in(request, name, password)
         except NbgateError:  # the account is there: the person can sign in by hand
-            return see_other("/")
+            return see_other(self._pages.home)
 
     def _page(
         self, request: web.Request, problem: NewPasswordProblem | None = None, username: str = ""
@@ -71,7 +71,7 @@ class _SetupPage:
         return self._pages.answer(
             "setup.html",
             200 if problem is None else BAD_REQUEST,
-            action=request.path,
+            token=request.match_info["token"],
             host=request.headers.get("Host", ""),
             least=MIN_PASSWORD_BYTES,
             problem="" if problem is None else problem.text,

@@ -46,7 +46,7 @@ def rotated(row: StoredSession, number: int, **changes) -> StoredSession:
 
 
 def found(state: State) -> tuple[object, ...]:
-    """Return all that is stored, to compare it."""
+    """Return all accounts and sessions, to compare them."""
     return state.users.all(), state.sessions.all()
 
 

@@ -31,6 +31,7 @@ changes = st.sampled_from(
 spends = st.none() | st.builds(
     Spent, totp_step=st.integers(0, 4), recovery=st.sampled_from([b"", b"", b"", *CODES[:3]])
 )
+places = st.sampled_from(["/lab/", "/lab1/", "/Lab/", "ada.example.org/", "/\N{GREEK SMALL LETTER ALPHA}/"])
 seconds = st.sampled_from([900.0, 1000.0, 1500.0, 2000.0])
 
 
@@ -72,6 +73,8 @@ calls = st.one_of(
     st.tuples(st.just(lambda state, name: state.values.get(name)), names),
     st.tuples(st.just(lambda state, name, value: state.values.put(name, value)), names, st.binary(max_size=3)),
     st.tuples(st.just(lambda state, name: state.values.remove(name)), names),
+    st.tuples(st.just(lambda state, at, value: state.routes.put(at, value)), places, st.binary(max_size=3)),
+    st.tuples(st.just(lambda state, at: state.routes.remove(at)), places),
 )
 
 
@@ -95,5 +98,6 @@ def test_every_engine_answers_as_the_reference_does(script):
             for call in script:
                 assert answer(reference, call) == answer(state, call)
                 assert found(reference) == found(state)
+                assert reference.routes.all() == state.routes.all()
         finally:
             state.close()

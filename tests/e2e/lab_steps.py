@@ -10,8 +10,20 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from nbgate.testing.gateway import USER, Gateway
 from nbgate.testing.wait import wait_until
 
+START = "/lab?reset"
 STEP_MS = 30_000
 TRY_MS = 2_000
+
+
+def work(page: Page, site: str, root, file):
+    """Do everything the main job asks for in the server at `site`, whose files lie in `root`; `file` goes up and down."""
+    new_notebook(page, site)
+    run_six_times_seven(page)
+    save_notebook(page, root)
+    reload_notebook(page)
+    use_terminal(page, site, root)
+    upload_file(page, root, file)
+    assert file.read_bytes() == download_file(page, file.name)
 
 
 def log_in(page: Page, gateway: Gateway, base_url: str):
@@ -65,7 +77,11 @@ def save_notebook(page: Page, root):
     rename = page.get_by_role("button", name="Rename", exact=False)
     with contextlib.suppress(PlaywrightTimeout):
         rename.click(timeout=TRY_MS)
+    return wait_for_saved(root)
 
+
+def wait_for_saved(root):
+    """Return the notebook in `root` that holds the cell and its result, once there is one."""
     return wait_until(lambda: _saved_notebook(root), what="the saved notebook", deadline_seconds=20)
 
 
@@ -88,10 +104,15 @@ def use_terminal(page: Page, base_url: str, root):
     """Open a terminal in a fresh workspace (a restored notebook takes the keys away), write a file, and see it."""
     page.goto(f"{base_url}/lab?reset")
     page.locator('.jp-LauncherCard[data-category="Notebook"]').first.wait_for(timeout=STEP_MS)
-    _menu(page, "File", "New", "Terminal")
+    choose(page, "File", "New", "Terminal")
+    write_file_by_terminal(page, root)
+
+
+def write_file_by_terminal(page: Page, root, screen: str = ".jp-Terminal .xterm-screen"):
+    """Write a file with the terminal that is shown, and see it."""
     made = root / "by-terminal.txt"
     for _ in range(STEP_MS // TRY_MS):
-        page.locator(".jp-Terminal .xterm-screen").first.click(timeout=STEP_MS)
+        page.locator(screen).first.click(timeout=STEP_MS)
         page.keyboard.press("Control+c")
         page.keyboard.type("echo $((6*7)) > by-terminal.txt\n")
         with contextlib.suppress(TimeoutError):
@@ -105,6 +126,11 @@ def upload_file(page: Page, root, file):
     with page.expect_file_chooser(timeout=STEP_MS) as chooser:
         page.locator('.jp-FileBrowser [data-command="filebrowser:upload"], .jp-id-upload').first.click()
     chooser.value.set_files(file)
+    wait_for_upload(root, file)
+
+
+def wait_for_upload(root, file):
+    """Wait until the same bytes lie in `root`."""
     arrived = root / file.name
     wait_until(lambda: arrived.exists() and arrived.read_bytes() == file.read_bytes(), what="the upload")
 
@@ -120,7 +146,7 @@ def download_file(page: Page, name: str) -> bytes:
 
 def log_out(page: Page):
     """Choose Log Out in Lab's menu; the gateway's own page asks, and ends the session."""
-    _menu(page, "File", "Log Out")
+    leave(page)
     page.get_by_role("button", name="Sign out", exact=True).click(timeout=STEP_MS)
 
 
@@ -141,7 +167,13 @@ def _run(page: Page, result: Locator):
     expect(result).to_be_visible(timeout=TRY_MS)
 
 
-def _menu(page: Page, bar: str, *path: str):
+def leave(page: Page):
+    """Choose Log Out in the menu."""
+    choose(page, "File", "Log Out")
+
+
+def choose(page: Page, bar: str, *path: str):
+    """Choose the item at `path` below `bar` of the menu bar."""
     page.locator(".lm-MenuBar-itemLabel", has_text=bar).first.click(timeout=STEP_MS)
     for name in path:
         label = page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True)

@@ -7,10 +7,12 @@ import pytest
 from lab_steps import STEP_MS
 from playwright.sync_api import expect
 
-from nbgate.rewrite.html import BANNER
+from nbgate.rewrite.html import banner_script
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
 from nbgate.testing.gateway import USER
 from nbgate.web.answers import FOLDER
+
+BANNER = banner_script("/_nbgate")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

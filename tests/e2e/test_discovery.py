@@ -103,7 +103,7 @@ def test_the_root_leads_to_a_list_of_them(gateway, cookie):
     assert (303, "/_nbgate/servers") == (status, headers["location"])
     _, _, body = get(gateway, "/_nbgate/servers", cookie)
     assert list(BASES.values()) != sorted(BASES.values())
-    assert sorted(BASES.values()) == re.findall(r'<li><a href="([^"]+)"', body.decode())
+    assert sorted(BASES.values()) == re.findall(r'<h2><a href="([^"]+)"', body.decode())
 
 
 def test_a_password_server_that_looks_open_in_its_file_is_not(servers):

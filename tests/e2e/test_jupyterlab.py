@@ -10,9 +10,11 @@ import pytest
 import secrets_hunt
 from playwright.sync_api import expect
 
-from nbgate.rewrite.html import BANNER
+from nbgate.rewrite.html import banner_script
 from nbgate.testing.browser import HOST, Recorder, recorded_context, running_chromium
 from nbgate.testing.gateway import CHEAP_LOGIN
+
+BANNER = banner_script("/_nbgate")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -18,7 +18,7 @@ from nbgate.testing.gateway import CHEAP_LOGIN, running_gateway
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 EDITORS_NEED_A_CODE = 'require_second_factor = ["editor"]\n' + CHEAP_LOGIN
-EVERYBODY = "Everybody\u2019s accounts"
+ADMINISTRATION = "Administration"
 OUT_MS = 1000.0
 HANDSHAKE = {
     "Connection": "Upgrade",
@@ -204,7 +204,7 @@ def test_an_owner_ends_somebodys_sign_in_and_the_open_lab_is_signed_out(scene):
     lab_steps.run_six_times_seven(lab)
 
     sign_in_at(scene, his, "/_nbgate/account", gus)
-    his.follow(EVERYBODY)
+    his.follow(ADMINISTRATION)
     his.follow("End hana:")
     expect(admin.get_by_text("1 notebook or terminal")).to_be_visible()
     his.fill("Your password", gus.password)
@@ -226,9 +226,11 @@ OWN_PAGES = {
     "/_nbgate/account/totp?remove": "Switch the code off?",
     "/_nbgate/account/codes": "New recovery codes",
     "/_nbgate/account/tokens": "Tokens for programs",
-    "/_nbgate/admin": EVERYBODY,
+    "/_nbgate/admin": ADMINISTRATION,
     "/_nbgate/admin?end-user=ada": "End all sign-ins of ada?",
     "/_nbgate/admin?clear=all": "Clear all penalties?",
+    "/_nbgate/admin/routes": "Add a notebook server",
+    "/_nbgate/servers": "Notebook servers",
     "/_nbgate/logout": "Sign out?",
 }
 

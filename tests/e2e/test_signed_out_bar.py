@@ -10,9 +10,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from nbgate.rewrite.html import BANNER
+from nbgate.rewrite.html import banner_script
 from nbgate.testing.browser import HOST
 from nbgate.web.answers import FOLDER
+
+BANNER = banner_script("/_nbgate")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

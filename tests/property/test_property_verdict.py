@@ -29,24 +29,36 @@ LIVE = Session(id=bytes(range(32)), user="ada", created_unix=NOW - 10, absolute_
 VIEWER = msgspec.structs.replace(LIVE, role=Role.VIEWER)
 AUDITOR = msgspec.structs.replace(LIVE, role=Role.AUDITOR)
 READER = msgspec.structs.replace(LIVE, scope=Scope.READ)
+ROUTES_ADMIN = msgspec.structs.replace(LIVE, scope=Scope.ROUTES_ADMIN, role=Role.OWNER)
 OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.sock"), kind=RouteKind.OWN)
 ROOT = Route(name="main", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888))
 LAB = Route(name="lab", prefix="/lab1/", base_url="/base/", upstream=Upstream(host="127.0.0.1", port=8889))
 
 
-def policy_of(*routes):
+MOVED = Route(name="own", prefix="/lab1/_nbgate/", base_url="/_nbgate/", upstream=OWN.upstream, kind=RouteKind.OWN)
+HOSTED = Route(name="hosted", prefix="/", host="gw.test", upstream=Upstream(host="127.0.0.1", port=8890))
+
+
+def policy_of(*routes, own=OWN, base_url="/"):
     return compile_policy(
         version=1,
         limits=Limits(),
         tables=shipped_tables(),
-        routes=(OWN, *routes),
+        routes=(own, *routes),
         upstreams=tuple(UpstreamState(route=route.name, condition=Condition.GUARDED, token=TOKEN) for route in routes),
         sealing_keys=(SealingKey(id=0, secret=bytes(32)),),
         audit_failing_since_unix=0.0,
+        base_url=base_url,
     )
 
 
-POLICIES = (policy_of(ROOT), policy_of(LAB), policy_of())
+POLICIES = (
+    policy_of(ROOT),
+    policy_of(LAB),
+    policy_of(),
+    policy_of(LAB, own=MOVED, base_url="/lab1/"),
+    policy_of(LAB, HOSTED),
+)
 GOOD = [
     "lab",
     "lab1",
@@ -66,6 +78,7 @@ GOOD = [
 ROUGH = [
     "",
     "_nbgate",
+    "_nbgate/api/routes",
     "login",
     "logout",
     "proxy",
@@ -128,7 +141,7 @@ UPSTREAM_HEAD = re.compile(rb"[A-Z]+ /[!-~]* HTTP/1\.1\r\n(?:[!#$%&'*+.^`|~0-9A-
 @given(
     data=HEADS | st.binary(max_size=150),
     place=st.integers(0, len(POLICIES) - 1),
-    session=st.sampled_from([LIVE, LIVE, LIVE, None, VIEWER, AUDITOR, READER]),
+    session=st.sampled_from([LIVE, LIVE, LIVE, None, VIEWER, AUDITOR, READER, ROUTES_ADMIN]),
 )
 def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
     policy = POLICIES[place]
@@ -137,7 +150,7 @@ def test_any_bytes_give_a_verdict_or_a_protocol_error(data, place, session):
     except ProtocolError:
         return
     kind = classify(head.method, head.fields)
-    asker = Asker(CLIENT, session, is_token=session is READER)
+    asker = Asker(CLIENT, session, is_token=session is not None and session.is_token)
     verdict = decide(head, kind, asker, policy, ConnectionHeads(), "id1", NOW)
     match verdict:
         case Forward():
@@ -160,6 +173,9 @@ def is_forwarded_well(verdict, head, session):
         assert head.fields.websocket is None
     assert own or session is not AUDITOR
     assert not (own and session is READER and b"x-nbgate-session" in verdict.upstream_head.lower())
+    assert own or session is not ROUTES_ADMIN
+    if own:  # our own pages know one spelling of where they are
+        assert verdict.upstream_head.split(b" ", 2)[1].lower().startswith((b"/_nbgate", b"/%5fnbgate"))
     assert UPSTREAM_HEAD.fullmatch(verdict.upstream_head)
     lines = verdict.upstream_head.lower().split(b"\r\n")
     names = [line.partition(b":")[0] for line in lines[1:]]

@@ -1,8 +1,12 @@
 """The snapshot by which a worker judges."""
 
+import msgspec
 import pytest
 
 from nbgate.config.schema import Limits
+from nbgate.errors import ConfigError
+from nbgate.http.target import parse_target
+from nbgate.model.exposure import Exposure
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
 from nbgate.policy import compile_policy
@@ -11,11 +15,15 @@ from nbgate.rules.tables import shipped_tables
 OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.sock"), kind=RouteKind.OWN)
 
 
-def route(name="main", prefix="/"):
-    return Route(name=name, prefix=prefix, upstream=Upstream(host="127.0.0.1", port=8888))
+def route(name="main", prefix="/", host=""):
+    return Route(name=name, prefix=prefix, host=host, upstream=Upstream(host="127.0.0.1", port=8888))
 
 
-def compiled(*routes, upstreams=(), limits=None, failing=0.0):
+def moved_own(home):
+    return msgspec.structs.replace(OWN, prefix=f"{home}_nbgate/", base_url="/_nbgate/")
+
+
+def compiled(*routes, upstreams=(), limits=None, failing=0.0, base_url="/", exposure=Exposure()):
     return compile_policy(
         version=3,
         limits=limits or Limits(),
@@ -24,23 +32,113 @@ def compiled(*routes, upstreams=(), limits=None, failing=0.0):
         upstreams=upstreams,
         sealing_keys=(SealingKey(id=0, secret=bytes(32)),),
         audit_failing_since_unix=failing,
+        base_url=base_url,
+        exposure=exposure,
     )
 
 
 @pytest.mark.parametrize(
     ("prefixes", "front"),
     [
-        (["/"], "/"),
         (["/lab1/"], "/lab1/"),
         (["/a/b/"], "/a/b/"),
         (["/lab1/", "/lab2/"], "/_nbgate/servers"),
-        (["/", "/lab1/"], "/"),
         ([], ""),
     ],
 )
 def test_where_the_root_leads_is_known(prefixes, front):
     routes = [route(f"r{index}", prefix) for index, prefix in enumerate(prefixes)]
-    assert front == compiled(OWN, *routes).front
+    assert front == compiled(OWN, *routes).front("gw.test")
+
+
+def test_where_the_root_leads_is_another_thing_on_each_host():
+    policy = compiled(OWN, route("a", "/a/"), route("b", "/b/"), route("c", "/c/", host="lab.test"))
+    assert ["/_nbgate/servers", "/c/"] == [policy.front(host) for host in ("gw.test", "lab.test:8443")]
+    policy = compiled(OWN, route("c", "/c/", host="lab.test"))
+    assert ["", "/c/"] == [policy.front(host) for host in ("gw.test", "lab.test")]
+
+
+def test_below_a_base_url_our_own_pages_move_with_it():
+    policy = compiled(moved_own("/a/b/"), route("a", "/a/b/x/"), route("b", "/a/b/y/"), base_url="/a/b/")
+    assert ("/a/b/", "/a/b/_nbgate") == (policy.home, policy.own)
+    assert "/a/b/_nbgate/servers" == policy.front("gw.test")
+    assert b'<script src="/a/b/_nbgate/static/banner.js" defer></script>' == policy.banner_script
+    policy = compiled(OWN)
+    assert ("/", "/_nbgate") == (policy.home, policy.own)
+    assert b'<script src="/_nbgate/static/banner.js" defer></script>' == policy.banner_script
+
+
+def test_a_base_url_ends_no_attribute_of_a_page():
+    assert b'<script src="/a&amp;b&#x27;/_nbgate/' in compiled(moved_own("/a&b'/"), base_url="/a&b'/").banner_script
+
+
+@pytest.mark.parametrize(
+    ("hosts", "ours", "others"),
+    [
+        ((), ["lab.test", "gw.test", "192.0.2.1:8443"], []),
+        (("gw.test",), ["lab.test", "lab.test:99", "gw.test"], ["192.0.2.1", "x.lab.test"]),
+        (("gw.test:8443", "lab.test"), ["lab.test", "gw.test:8443"], ["gw.test"]),
+    ],
+)
+def test_our_names_are_those_that_were_named_and_those_of_routes(hosts, ours, others):
+    policy = compiled(OWN, route("c", "/c/", host="lab.test"), exposure=Exposure(hosts=hosts))
+    assert (tuple(dict.fromkeys((*hosts, "lab.test"))) if hosts else ()) == policy.hosts
+    assert [True] * len(ours) == [policy.is_ours(host) for host in ours]
+    assert [False] * len(others) == [policy.is_ours(host) for host in others]
+
+
+# other routes
+
+KNOWN = UpstreamState(route="main", condition=Condition.GUARDED, token="t", generation=4)
+
+
+def test_a_new_route_is_there_with_its_state():
+    lab = route("lab", "/lab/")
+    state = UpstreamState(route="lab", condition=Condition.GUARDED, token="u", generation=5)
+    before = compiled(OWN, route(), upstreams=(KNOWN,))
+    policy = before.with_routes((lab,), (state,))
+    assert {"main": KNOWN, "lab": state} == policy.upstreams
+    assert lab is policy.places.find(parse_target(b"/lab/x"), "gw.test").route
+    assert {"main": KNOWN} == before.upstreams
+    assert "main" == before.places.find(parse_target(b"/lab/x"), "gw.test").route.name
+
+
+def test_a_route_that_goes_takes_its_state_along():
+    policy = compiled(OWN, route(), upstreams=(KNOWN,)).with_routes(gone=("main", "nobody"))
+    assert {} == policy.upstreams
+    assert policy.places.find(parse_target(b"/lab"), "gw.test").route is None
+    assert OWN is policy.places.find(parse_target(b"/_nbgate/login"), "gw.test").route
+
+
+def test_of_a_new_route_without_a_state_nothing_is_known():
+    policy = compiled(OWN, route(), upstreams=(KNOWN,)).with_routes((route("lab", "/lab/"),))
+    assert UpstreamState(route="lab") == policy.upstreams["lab"]
+
+
+@pytest.mark.parametrize(
+    ("port", "gone", "states", "token"),
+    [
+        (8888, (), (), "t"),
+        (9999, (), (), ""),  # what opens one server is not for another one
+        (8888, ("main",), (), ""),
+        (9999, (), (UpstreamState(route="main", token="new", generation=1),), "new"),
+        (8888, (), (UpstreamState(route="main", token="older", generation=3),), "t"),
+        (8888, (), (UpstreamState(route="main", token="newer", generation=4),), "newer"),
+        (8888, (), (UpstreamState(route="nobody", token="x", generation=9),), "t"),
+    ],
+)
+def test_a_changed_route_keeps_what_is_known_of_the_same_upstream_alone(port, gone, states, token):
+    changed = Route(name="main", prefix="/", base_url="/b/", upstream=Upstream(host="127.0.0.1", port=port))
+    policy = compiled(OWN, route(), upstreams=(KNOWN,)).with_routes((changed,), states, gone)
+    assert {"main"} == policy.upstreams.keys()
+    assert token == policy.upstreams["main"].token
+
+
+def test_routes_that_do_not_fit_together_change_nothing():
+    policy = compiled(OWN, route(), upstreams=(KNOWN,))
+    with pytest.raises(ConfigError):
+        policy.with_routes((route("other", "/"),))
+    assert {"main": KNOWN} == policy.upstreams
 
 
 def test_the_limits_of_heads_are_those_of_the_configuration():

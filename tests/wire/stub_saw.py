@@ -9,7 +9,9 @@ import re
 HEAD = re.compile(
     rb"(?P<method>[A-Z]+) (?P<target>/[!-~]*) HTTP/1\.1\r\n(?P<lines>(?:[!#$%&'*+.^`|~0-9A-Za-z-]+: ?[\t -~]*\r\n)+)\r\n"
 )
-PROBE = re.compile(rb"GET /(api/contents(\?content=0)?)? HTTP/1\.1\r\n(?:(?!X-Forwarded-)[^\r\n]+\r\n)+\r\n")
+PROBE = re.compile(
+    rb"GET /(api(/contents(\?content=0)?)?|voila/static/voila\.js)? HTTP/1\.1\r\n(?:(?!X-Forwarded-)[^\r\n]+\r\n)+\r\n"
+)
 """What the keeper asks an upstream of its own accord, whenever something there seems wrong."""
 CHUNK = re.compile(rb"([1-9a-f][0-9a-f]*|0)\r\n")
 

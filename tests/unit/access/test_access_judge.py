@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from nbgate.access.judge import judge_access
+from nbgate.access.judge import judge_access, judge_token
 from nbgate.model.route import Route, Upstream
 from nbgate.model.session import Role, Scope, Session
 from nbgate.reasons import Reason
@@ -115,3 +115,54 @@ def test_the_role_is_judged_before_the_second_factor() -> None:
     """Who may not do it anyway is not sent to set one up."""
     assert Reason.ROLE is judge("POST", role=Role.VIEWER, factors=frozenset({"viewer"}))
     assert Reason.SECOND_FACTOR_REQUIRED is judge("GET", role=Role.VIEWER, factors=frozenset({"viewer"}))
+
+
+def test_a_token_for_a_prefix_is_not_good_for_the_same_one_of_another_host() -> None:
+    lab = msgspec.structs.replace(LAB, host="lab1.example.org")
+    assert Reason.TOKEN_SCOPE is judge("GET", TOKEN, route=lab, routes=("/lab/",))
+    assert judge("GET", TOKEN, route=lab, routes=("lab1.example.org/lab/",)) is None
+    assert Reason.TOKEN_SCOPE is judge("GET", TOKEN, routes=("lab1.example.org/lab/",))
+    assert judge("GET", TOKEN, route=lab) is None
+
+
+SESSION, ROUTES = ("_nbgate", "api", "session"), ("_nbgate", "api", "routes")
+
+
+@pytest.mark.parametrize(
+    ("own", "method", "scopes"),
+    [
+        (SESSION, "GET", {Scope.READ, Scope.EXECUTE, Scope.ROUTES_ADMIN, Scope.ALL}),
+        (SESSION, "HEAD", set()),
+        (SESSION, "DELETE", set()),
+        *((ROUTES, method, {Scope.ROUTES_ADMIN, Scope.ALL}) for method in ("GET", "POST", "DELETE", "PUT")),
+        ((*ROUTES, ""), "GET", set()),
+        ((*ROUTES, "x"), "POST", set()),
+        (ROUTES[:2], "GET", set()),
+        (("_nbgate", "admin"), "GET", set()),
+        ((), "GET", set()),
+    ],
+)
+def test_what_a_token_opens_of_ours(own: tuple[str, ...], method: str, scopes: set[Scope]) -> None:
+    for scope in set(Scope) - {Scope.LOGIN}:
+        token = msgspec.structs.replace(TOKEN, scope=scope, role=Role.OWNER)
+        assert (None if scope in scopes else Reason.TOKEN_SCOPE) is judge_token(token, own, method)
+
+
+@pytest.mark.parametrize("scope", [Scope.ALL, Scope.ROUTES_ADMIN])
+@pytest.mark.parametrize(
+    ("role", "routes", "expected"),
+    [
+        (Role.OWNER, (), None),
+        (Role.OWNER, ("/lab/",), Reason.TOKEN_SCOPE),
+        (Role.EDITOR, (), Reason.ROLE),
+        (Role.VIEWER, (), Reason.ROLE),
+        (Role.AUDITOR, (), Reason.ROLE),
+        (Role.EDITOR, ("/lab/",), Reason.TOKEN_SCOPE),
+    ],
+)
+def test_routes_are_changed_by_owners_tokens_that_are_good_for_all(
+    scope: Scope, role: Role, routes: tuple[str, ...], expected: Reason | None
+) -> None:
+    token = msgspec.structs.replace(TOKEN, scope=scope, role=role, routes=routes)
+    assert expected is judge_token(token, ROUTES, "POST")
+    assert judge_token(token, SESSION, "GET") is None

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from nbgate.access.paths import (
+    FOR_TOKENS,
     MOUNT_PATHS,
     OPEN_PATHS,
     Page,
@@ -11,6 +12,7 @@ from nbgate.access.paths import (
     judge_login,
     may_pass_penalty,
     open_page,
+    own_path,
 )
 from nbgate.http.head import Fields, WebsocketOffer
 from nbgate.http.target import parse_target
@@ -49,7 +51,7 @@ OFFER = WebsocketOffer(key="", protocols=(), extensions=None, version="13")
 def page_of(path: bytes) -> Page | None:
     segments = parse_target(path).segments
     route = OWN if segments[0] == "_nbgate" else ADA if segments[:2] == ("user", "ada") else ROOT
-    return open_page(segments, route)
+    return open_page(segments, route, own_path(segments, ()))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,7 @@ def page_of(path: bytes) -> Page | None:
         (b"/login", Page.MOUNT_LOGIN),
         (b"/login?next=%2Flab", Page.MOUNT_LOGIN),
         (b"/logout", Page.MOUNT_LOGOUT),
+        (b"/user/ada/favicon.ico", Page.FAVICON),
         (b"/user/ada/login", Page.MOUNT_LOGIN),
         (b"/user/ada/logout", Page.MOUNT_LOGOUT),
     ],
@@ -101,7 +104,8 @@ def test_the_open_paths_are_these(path: bytes, page: Page) -> None:
         b"/logout/x",
         b"/user/ada",
         b"/user/ada/",
-        b"/user/ada/favicon.ico",
+        b"/user/ada/favicon.ico/x",
+        b"/user/favicon.ico",
         b"/user/ada/_nbgate/health",
         b"/_nbgate",
         b"/_nbgate/",
@@ -145,13 +149,66 @@ def test_every_other_path_needs_a_session(path: bytes) -> None:
     assert judge_login(page, has_session=True) is None
 
 
+BASE = ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        (b"/.well-known/change-password", Page.CHANGE_PASSWORD),
+        (b"/favicon.ico", Page.FAVICON),
+        (b"/robots.txt", Page.ROBOTS),
+        (b"/a/b/favicon.ico", Page.FAVICON),
+        (b"/a/b/_nbgate/login", Page.KEEPER),
+        (b"/a/%62/%5fnbgate/health", Page.HEALTH),
+        (b"/a/b/_nbgate/static/a/b.svg", Page.KEEPER),
+        # the gateway's own lies below its base URL and nowhere else
+        (b"/_nbgate/login", None),
+        (b"/_nbgate/health", None),
+        (b"/a/_nbgate/login", None),
+        (b"/b/_nbgate/login", None),
+        (b"/a/b/x/_nbgate/login", None),
+        (b"/x/a/b/_nbgate/login", None),
+        (b"/a/b", None),
+        (b"/a/b/", None),
+        (b"/a/b/_nbgate", None),
+        (b"/a/b/robots.txt", None),
+        (b"/a/favicon.ico", None),
+        (b"/a/b/.well-known/change-password", None),
+    ],
+)
+def test_below_a_base_url_the_open_paths_are_these(path: bytes, page: Page | None) -> None:
+    segments = parse_target(path).segments
+    assert page is open_page(segments, None, own_path(segments, BASE), BASE)
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "own"),
+    [
+        (b"/_nbgate/login", (), ("_nbgate", "login")),
+        (b"/%5fnbgate/login", (), ("_nbgate", "login")),
+        (b"/_nbgate", (), ("_nbgate",)),
+        (b"/_nbgatex", (), ()),
+        (b"/lab", (), ()),
+        (b"/", (), ()),
+        (b"/a/b/_nbgate/x", BASE, ("_nbgate", "x")),
+        (b"/_nbgate/a/b", BASE, ()),
+        (b"/a/x/_nbgate/b", BASE, ()),
+        (b"/a/b", BASE, ()),
+        (b"/a", BASE, ()),
+    ],
+)
+def test_our_own_addresses_lie_below_the_base_url(path: bytes, base: tuple[str, ...], own: tuple[str, ...]) -> None:
+    assert own == own_path(parse_target(path).segments, base)
+
+
 def test_what_no_route_matches_is_open_only_by_the_gateways_own_table() -> None:
-    assert Page.FAVICON is open_page(("favicon.ico",), None)
-    assert open_page(("login",), None) is None
+    assert Page.FAVICON is open_page(("favicon.ico",), None, ())
+    assert open_page(("login",), None, ()) is None
 
 
 def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
-    for table in (OPEN_PATHS, MOUNT_PATHS):
+    for table in (OPEN_PATHS, MOUNT_PATHS, FOR_TOKENS):
         assert sorted(row.segments for row in table) == [row.segments for row in table]
         assert all(row.why for row in table)
 

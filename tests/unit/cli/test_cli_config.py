@@ -68,7 +68,21 @@ def test_every_value_for_programs(run, folder):
     origins = json.loads(run("config", "show", "--format", "json", "--origin")[1])
 
     assert (8443, {"value": 8443, "origin": DEFAULT}) == (values["port"], origins["port"])
-    assert list(all_options()) == list(values) == list(origins)
+    assert [*all_options(), "route"] == list(values) == list(origins)
+    assert ([], {"value": [], "origin": DEFAULT}) == (values["route"], origins["route"])
+
+
+def test_each_route_is_shown_with_its_origin(run, folder, tmp_path):
+    text = 'upstream = []\n[[route]]\nat = "/a/"\nupstream = "localhost:1"\n[[route]]\nat = "b.org/"\nupstream = "localhost:2"\n'
+    (tmp_path / "n.toml").write_text(text + 'health = "api"\n')
+    rows = [line.split("  ") for line in run("config", "show", "--origin", "--config", "n.toml")[1].splitlines()]
+    values = json.loads(run("config", "show", "--format", "json", "--config", "n.toml")[1])
+
+    assert [
+        ["route[0]", '{at = "/a/", upstream = "localhost:1"}', "n.toml:2"],
+        ["route[1]", '{at = "b.org/", upstream = "localhost:2", health = "api"}', "n.toml:5"],
+    ] == [[cell.strip() for cell in row if cell] for row in rows if row[0].startswith("route")]
+    assert [("/a/", ""), ("b.org/", "api")] == [(route["at"], route["health"]) for route in values["route"]]
 
 
 @pytest.mark.parametrize("name", ["port", "--port", "NBGATE_PORT"])

@@ -62,13 +62,24 @@ def test_commands_and_flags_stand_in_groups(app):
 
     commands = ["Serving", "Accounts", "Sessions", "Configuration", "Shell"]
     assert [*commands, "Upstream", "Listening", "TLS", "Access", "Files", "Other"] == list(labels)
-    assert ["launch", "status", "reload"] == labels["Serving"]
+    assert ["launch", "status", "reload", "routes"] == labels["Serving"]
     assert ["--cert FILE", "--key FILE", "--tls-profile intermediate|modern", "--hsts, --no-hsts"] == labels["TLS"]
     assert "--hosts NAME" in labels["Listening"]
     assert ["--allow PREFIX=NAMES", "--require-second-factor ROLE", "--contact TEXT"] == labels["Access"]
     assert "--browser, --no-browser" in labels["Other"]
     assert "--log-level debug|info|warning|error" in labels["Other"]
-    assert "--allow-open-upstream" in labels["Upstream"]
+    assert [
+        "--upstream [AT=]ADDRESS",
+        "--upstream-token-file FILE",
+        "--upstream-password-file FILE",
+        "--upstream-user NAME",
+        "--upstream-ca-file FILE",
+        "--upstream-pin SHA256",
+        "--allow-open-upstream",
+        "--allow-remote-upstream",
+        "--server-proxy-ports PORT",
+    ] == labels["Upstream"]
+    assert "--base-url PATH" in labels["Listening"]
 
 
 @pytest.mark.parametrize("named", ["", *(command.words for command in COMMANDS)])

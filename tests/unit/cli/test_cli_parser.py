@@ -48,6 +48,23 @@ def served(monkeypatch):
         (["--cert", "~/a.pem", "--data-dir", "x/../y"], {"cert": "~/a.pem", "data_dir": "x/../y"}),
         (["--browser", "--no-banner"], {"browser": True, "banner": False}),
         (["--allow-open-upstream"], {"allow_open_upstream": True}),
+        (
+            [
+                "--upstream",
+                "/a/=https://gpu.org",
+                "--allow-remote-upstream",
+                "--upstream-ca-file",
+                "ca",
+                "--base-url=/x/",
+            ],
+            {
+                "upstream": ["/a/=https://gpu.org"],
+                "allow_remote_upstream": True,
+                "upstream_ca_file": "ca",
+                "base_url": "/x/",
+            },
+        ),
+        (["--upstream-pin", "AB:CD"], {"upstream_pin": "AB:CD"}),
         (["--log-level", "debug"], {"log_level": "debug"}),
     ],
 )

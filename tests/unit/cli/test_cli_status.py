@@ -27,10 +27,12 @@ STATUS = {
     "upstreams": [
         {
             "name": "nb", "product": "JupyterLab", "address": "127.0.0.1:8888", "base_url": "/", "mounted_at": "/",
+            "source": "configuration",
             "condition": "down", "since": "t2", "hint": "start it",
         },
         {
             "name": "", "product": "a notebook server", "address": "unix:/run/\x1b.sock", "base_url": "/", "mounted_at": "",
+            "source": "runtime",
             "condition": "unknown", "since": "t3", "hint": "name it",
         },
     ],
@@ -46,13 +48,21 @@ def test_status_is_a_table_for_people_and_json_for_programs(run, gateway):
     assert "listening    https://127.0.0.1:8443/\n" in out
     assert "audit        written, next record 7 in audit-000000000000.jsonl\n" in out
     rows = [re.split("  +", line) for line in out.splitlines()]
-    assert ["127.0.0.1:8888", "JupyterLab", "/", "/", "down", "t2"] in rows
-    assert ["unix:/run/\\x1b.sock", "a notebook server", "/", "nowhere", "unknown", "t3"] in rows
+    assert ["127.0.0.1:8888", "JupyterLab", "/", "/", "configuration", "down", "t2"] in rows
+    assert ["unix:/run/\\x1b.sock", "a notebook server", "/", "nowhere", "nbgate routes", "unknown", "t3"] in rows
     assert "  hint: 127.0.0.1:8888: start it\n  hint: unix:/run/\\x1b.sock: name it\n" in out
     assert "keeper    10   0         t0\n" in out
     figures = ["t1", "4 of 8192", "1", "5", "6", "7", "0.25 s", "no_new_privs, landlock 7: files"]
     assert ["worker 1", "11", "3", *figures] in rows
     assert STATUS == json.loads(run("status", "--format", "json")[1])
+
+
+def test_where_there_is_nothing_to_do_no_hint_is_said(run, gateway):
+    good = STATUS["upstreams"][0] | {"mounted_at": "lab1.example.org/", "source": "found", "hint": ""}
+    gateway.answers.append((200, {**STATUS, "upstreams": [good]}))
+    out = run("status")[1]
+    assert (True, False) == ("lab1.example.org/" in out, "hint:" in out)
+    assert "found" in out
 
 
 def test_status_says_that_nothing_runs(run, gateway):

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from nbgate import passwd
-from nbgate.cli import user as user_module
+from nbgate.cli import gateway as gateway_module
 from nbgate.keeper.users import Accounts
 
 PASSWORD = b"a parrot on the third shelf\n"
@@ -82,9 +82,9 @@ def test_accounts_of_a_running_gateway_are_listed(run, gateway):
 
 
 def test_a_gateway_that_has_just_started_is_asked_after_all(run, gateway, folder, monkeypatch):
-    connect = user_module.maybe_connect
+    connect = gateway_module.maybe_connect
     found = iter((False, True))
-    monkeypatch.setattr(user_module, "maybe_connect", lambda folder: connect(folder) if next(found) else None)
+    monkeypatch.setattr(gateway_module, "maybe_connect", lambda folder: connect(folder) if next(found) else None)
     gateway.answers.append((200, {"users": []}))
     with (folder / "lock").open("w") as lock:
         (folder / "lock").chmod(0o600)

@@ -13,6 +13,7 @@ WORKERS = "worker processes, or auto for one per core"
 def test_every_option_is_known_by_its_dotted_key():
     defaults = dict(flatten(msgspec.to_builtins(Config())))
 
+    assert () == defaults.pop("route")
     assert list(defaults) == list(option_types())
     assert [] == [finding for key, value in defaults.items() if (finding := judge_option(key, value))]
 
@@ -37,7 +38,11 @@ def test_every_option_is_known_by_its_dotted_key():
         ("probe.retry_seconds", 0, "0 is not a number above 0", "time between two looks"),
         ("probe.retry_seconds", float("inf"), "inf is not a number above 0", "time between two looks"),
         ("probe.retry_seconds", float("nan"), "nan is not a number above 0", "time between two looks"),
-        ("upstream", [1], "this list is not a list of strings", "notebook servers, host:port"),
+        ("upstream", [1], "this list is not a list of strings", "notebook servers: host:port"),
+        ("upstream", ["lab1=localhost:1"], "'lab1' does not say where", "did you mean /lab1/?"),
+        ("base_url", "ipython", "'ipython' is not a base URL", "did you mean /ipython/?"),
+        ("upstream_pin", "AB", "a pin has 64 hex digits, and this has 2 characters", "openssl x509"),
+        ("routes", [], "unknown option", "did you mean 'route'?"),
         ("upstream", ["8888"], "an upstream needs a host and a port", "did you mean localhost:8888?"),
         ("ip", "127.0.01", "'127.0.01' is not an address", "did you mean 127.0.0.1?"),
         ("hosts", ["a.example", "*.b"], "'*.b' is not a name", "name each host by itself"),
@@ -104,6 +109,7 @@ def test_what_was_probably_meant(word, expected):
         ({"hsts": True, "cert": "c"}, []),
         ({"hsts": True}, [("hsts", "browsers would let nobody pass the warning")]),
         ({"totp_window": (-1,)}, [("totp_window", "the present code, 0, is not among those that are good")]),
+        ({"upstream": ("/a/=example.org:1",)}, [("upstream", "'example.org' is not known to be this machine")]),
         ({"proxy_protocol": True, "trusted_proxies": ("10.0.0.0/8",)}, []),
         ({"proxy_protocol": True}, [("proxy_protocol", "it is not said whose PROXY headers are to be believed")]),
         (

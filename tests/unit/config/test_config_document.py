@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from nbgate.config.document import File, Source, build_config
-from nbgate.config.schema import Config
+from nbgate.config.schema import Config, RouteOptions
 from nbgate.errors import ConfigError, ExitCode
 
 HOME = {"HOME": "/home/ada"}
+EXAMPLES = "for example localhost:8888 or http://localhost:8888/base/"
 PORT = "port to listen on; 0 lets the system choose"
 
 
@@ -253,3 +254,122 @@ def test_names_and_networks_come_out_in_one_spelling_however_they_were_given(fla
 
 def test_the_path_of_an_upstream_may_hold_a_comma():
     assert ("unix:/a,b", "unix:/c") == build(flags={"upstream": ["unix:/a,b", "unix:/c"]}).config.upstream
+
+
+ROUTES = """\
+[[route]]
+at = "/a/"
+upstream = "localhost:1"
+
+[[route]]
+at = "B.org/"
+upstream = "https://localhost:2"
+ca_file = "ca.pem"
+token_file = "~/token"
+allow = ["Ada"]
+"""
+
+
+def test_routes_of_the_file_with_the_places_of_their_options():
+    loaded = build(ROUTES)
+
+    assert (
+        RouteOptions(at="/a/", upstream="localhost:1"),
+        RouteOptions(
+            at="b.org/",
+            upstream="https://localhost:2",
+            ca_file="/srv/conf/ca.pem",
+            token_file="/home/ada/token",
+            allow=("ada",),
+        ),
+    ) == loaded.config.route
+    assert "default" == build().origins["route"]
+    assert ["conf/nbgate.toml:1", "conf/nbgate.toml:5", "conf/nbgate.toml:10"] == [
+        loaded.origins[key] for key in ("route", "route[1]", "route[1].allow")
+    ]
+
+
+def test_routes_of_a_profile_stand_in_place_of_the_files():
+    profile = '[[route]]\nat = "/c/"\nupstream = "https://localhost:3"\nca_file = "c.pem"\n'
+    loaded = build(ROUTES, profile, profile="lab")
+
+    assert [("/c/", "/p/c.pem")] == [(route.at, route.ca_file) for route in loaded.config.route]
+    assert "/p/lab.toml:4" == loaded.origins["route[0].ca_file"]
+    assert "route[1]" not in loaded.origins
+    assert 2 == len(build(ROUTES, "port = 1", profile="lab").config.route)
+
+
+def test_what_is_wrong_with_routes_is_said_at_once_each_with_its_line():
+    text = ROUTES + 'pin = "x"\n\n[[route]]\nupstrem = "localhost:1"\nat = "lab"\n'
+
+    assert [
+        ("conf/nbgate.toml:11: route.pin: a pin has 64 hex digits, and this has 1 characters", True),
+        ("conf/nbgate.toml:13: route: it has no 'upstream'", True),
+        ("conf/nbgate.toml:14: route.upstrem: unknown option", True),
+        ("conf/nbgate.toml:15: route.at: 'lab' does not say where", True),
+        ("--port: 70000 is not an integer from 0 to 65535", True),
+    ] == [(text, bool(hint)) for text, hint in problems(text, flags={"port": 70000})]
+    assert [
+        ("conf/nbgate.toml:1: route: each route is a table of its own", "write [[route]] and its options below it")
+    ] == problems('[route]\nat = "/a/"\n')
+
+
+def test_routes_and_flags_that_do_not_go_together_are_told_where_the_options_stand():
+    text = ROUTES + 'pin = "' + "ab" * 32 + '"\n'
+    flags = {"upstream": ["/a/=localhost:3"]}
+
+    assert [
+        "conf/nbgate.toml:11: route.pin: it has an authority already",
+        "conf/nbgate.toml:2: route.at: /a/ is taken: 127.0.0.1:3 is there already",
+    ] == [text for text, _ in problems(text, flags=flags)]
+    with pytest.raises(ConfigError) as caught:
+        build(text, flags=flags)
+    assert ExitCode.CONFIGURATION == caught.value.exit_code
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "where"),
+    [
+        ('upstream = "auto"\n', {}, "conf/nbgate.toml:1: upstream: "),
+        ("", {"environ": {"NBGATE_UPSTREAM": "auto"}}, "NBGATE_UPSTREAM: "),
+        ("", {"flags": {"upstream": ["auto"]}}, "--upstream: "),
+    ],
+)
+def test_routes_and_what_is_found_are_not_mixed(text, options, where):
+    assert [
+        (f"{where}auto finds the running servers: it stands alone", "name all servers, or take away [[route]]")
+    ] == problems(text + ROUTES, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text": 'upstream = ["/a/=localhost:1", "b.org/=unix:/run/b"]'},
+        {"environ": {"NBGATE_UPSTREAM": "/a/=localhost:1,b.org/=unix:/run/b"}},
+        {"flags": {"upstream": ["/a/=localhost:1", "b.org/=unix:/run/b"]}},
+    ],
+)
+def test_places_are_said_in_every_way_an_upstream_is(options):
+    assert ("/a/=localhost:1", "b.org/=unix:/run/b") == build(**options).config.upstream
+
+
+def test_options_of_upstreams_elsewhere():
+    pin = ":".join(["AB"] * 32)
+    environ = {"NBGATE_ALLOW_REMOTE_UPSTREAM": "yes", "NBGATE_UPSTREAM_PIN": pin}
+    config = build('base_url = "/ipython/"', environ=environ, flags={"upstream": ["https://gpu.org/"]}).config
+
+    assert ("/ipython/", True, "ab" * 32) == (config.base_url, config.allow_remote_upstream, config.upstream_pin)
+    flags = {"upstream": ["https://localhost/"], "upstream_ca_file": "ca.pem"}
+    assert "/srv/ca.pem" == build(flags=flags).config.upstream_ca_file
+    assert [
+        (
+            "--upstream: 'gpu.org' is not known to be this machine",
+            f"give it by address, {EXAMPLES}; a server of another machine needs allow_remote_upstream = true",
+        )
+    ] == problems(flags={"upstream": ["gpu.org:8888"]})
+
+
+def test_a_profile_may_take_the_routes_away():
+    config = build(ROUTES, 'route = []\nupstream = "auto"', profile="lab").config
+
+    assert ((), ()) == (config.route, config.upstream)

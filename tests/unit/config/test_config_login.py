@@ -8,7 +8,6 @@ from nbgate.config.schema import Config, Sessions, Throttle
 from nbgate.errors import ConfigError
 
 ADDRESS = "one address could try more often than the whole network it is in"
-SHARED = "different people would use different servers of one host, and a page of one server can act at the others"
 ROTATION = "a cookie would be due to be replaced while the one before it is still good"
 DEVICE = "a browser that has logged in before would wait longer than one that has not"
 
@@ -21,8 +20,6 @@ DEVICE = "a browser that has logged in before would wait longer than one that ha
         Config(totp_window=(-2, -1, 0, 1)),
         Config(require_second_factor=("all",)),
         Config(require_second_factor=("owner", "auditor")),
-        Config(allow=("/=ada",), upstream=("localhost:8888",)),
-        Config(allow=("/a/=ada", "/b/=bob"), shared_origin=True),
         Config(contact="Ada Lovelace, room 3: ada@example.org"),
         Config(sessions=Sessions(rotate_seconds=60.5)),
         Config(sessions=Sessions(rotate_grace_seconds=86399.0)),
@@ -36,9 +33,6 @@ def test_what_holds_together(config):
 @pytest.mark.parametrize(
     ("config", "key", "text"),
     [
-        (Config(allow=("/=ada",)), "allow", SHARED),
-        (Config(allow=("/=ada",), upstream=("auto",)), "allow", SHARED),
-        (Config(allow=("/a/=ada",), upstream=("localhost:1", "localhost:2")), "allow", SHARED),
         (Config(totp_window=()), "totp_window", "the present code, 0, is not among those that are good"),
         (Config(totp_window=(-1,)), "totp_window", "the present code, 0, is not among those that are good"),
         (Config(totp_window=(0, 0)), "totp_window", "a code is named twice"),

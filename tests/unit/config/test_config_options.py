@@ -2,10 +2,20 @@
 
 import tomllib
 
+import msgspec
 import pytest
 
-from nbgate.config.options import all_options, default_of, flag_of, help_of, value_in, variable_of, written
-from nbgate.config.schema import Config, Limits
+from nbgate.config.options import (
+    all_options,
+    default_of,
+    flag_of,
+    help_of,
+    route_options,
+    value_in,
+    variable_of,
+    written,
+)
+from nbgate.config.schema import Config, Limits, RouteOptions
 
 
 @pytest.mark.parametrize(
@@ -45,6 +55,24 @@ def test_a_default_is_written_as_toml(key):
     assert default_of(key) == (
         tuple(value) if isinstance(value := tomllib.loads(f"x = {all_options()[key].default}")["x"], list) else value
     )
+
+
+def test_options_of_a_route_have_neither_variable_nor_flag():
+    assert {("", "")} == {(option.variable, option.flag) for option in route_options().values()}
+    assert {'""', ""} == {option.default for option in route_options().values()}
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        RouteOptions(at="/a/", upstream="localhost:1"),
+        RouteOptions(at="a.org/", upstream='unix:/a "b', allow=("ada", "bob"), allow_open=False, pin="ab" * 32),
+    ],
+)
+def test_a_route_is_written_as_toml_on_one_line(route):
+    assert [route] == msgspec.convert(tomllib.loads(f"x = {written((route,))}")["x"], list[RouteOptions])
+    assert f"[{written(route)}, {written(route)}]" == written((route, route))
+    assert "health" not in written(route)
 
 
 def test_values_by_their_keys():

@@ -8,13 +8,13 @@ import pytest
 
 from nbgate.config.check import option_types
 from nbgate.config.document import File, Source, build_config
-from nbgate.config.options import all_options
+from nbgate.config.options import all_options, route_options
 from nbgate.config.reference import default_file, explained, find_options, guess_option, json_schema, reference_page
-from nbgate.config.schema import Config
+from nbgate.config.schema import Config, RouteOptions
 
 
 def uncommented() -> str:
-    return re.sub(r"^#(?=[a-z_]+ =)", "", default_file(), flags=re.MULTILINE)
+    return re.sub(r"^#(?=[a-z_]+ =|\[\[)", "", default_file(), flags=re.MULTILINE)
 
 
 def load(text: str) -> Config:
@@ -25,11 +25,15 @@ def test_the_default_file_sets_nothing_and_uncommented_the_defaults():
     expected = Config(data_dir="/h/.local/state/nbgate")
 
     assert expected == load(default_file())
-    assert expected == load(uncommented())
+    (route,) = load(uncommented()).route
+    assert RouteOptions(at="/lab1/", upstream="localhost:8888", allow=("ada", "bob"), allow_open=False) == route
+    assert expected == msgspec.structs.replace(load(uncommented()), route=())
 
 
 def test_the_default_file_has_every_option_below_its_documentation():
     given = tomllib.loads(uncommented())
+    (route,) = given.pop("route")
+    assert list(route_options()) == [f"route.{name}" for name in route]
     keys = [f"{key}.{name}" for key, value in given.items() if isinstance(value, dict) for name in value]
 
     assert list(option_types()) == [key for key, value in given.items() if not isinstance(value, dict)] + keys
@@ -50,6 +54,8 @@ def test_the_default_file_has_every_option_below_its_documentation():
             "penalties",
             [f"penalties.{name}" for name in ("threshold_seconds", "longest_seconds", "login_seconds", "netblocks")],
         ),
+        ("route", list(route_options())),
+        ("route.pin", ["route.pin"]),
         ("", []),
         ("xyzzy", []),
     ],
@@ -78,7 +84,12 @@ def test_an_option_is_explained():
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"), [("login.queue", "after a restart"), ("limits.headers", "at nbgate reload")]
+    ("key", "expected"),
+    [
+        ("login.queue", "after a restart"),
+        ("limits.headers", "at nbgate reload"),
+        ("route.at", "at nbgate reload"),
+    ],
 )
 def test_what_waits_for_a_restart(key, expected):
     (option,) = find_options(key)
@@ -92,6 +103,8 @@ def test_the_schema_knows_what_the_struct_knows():
 
     assert {field.name for field in msgspec.structs.fields(Config)} == set(config["properties"])
     assert config["additionalProperties"] is False
+    assert ["at", "upstream"] == schema["$defs"]["RouteOptions"]["required"]
+    assert {"$ref": "#/$defs/RouteOptions"} == config["properties"]["route"]["items"]
     assert {"minimum": 0, "maximum": 65535, "default": 8443} == {
         name: config["properties"]["port"][name] for name in ("minimum", "maximum", "default")
     }
@@ -103,5 +116,6 @@ def test_the_schema_knows_what_the_struct_knows():
 def test_the_page_has_every_option_and_what_needs_a_restart():
     page = reference_page(["port", "ip", "login"])
 
-    assert [] == [key for key in option_types() if f"| `{key}` |" not in page]
+    assert [] == [key for key in (*option_types(), *route_options()) if f"| `{key}` |" not in page]
+    assert "| option | meaning | values | default |\n| --- | --- | --- | --- |\n| `route.at` |" in page
     assert "`nbgate reload` names those that differ: `ip`, `login` and `port`." in page

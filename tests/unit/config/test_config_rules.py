@@ -4,7 +4,7 @@ import pytest
 
 from nbgate.config.document import File, Source, build_config
 from nbgate.config.rules import judge_ids, judge_ports
-from nbgate.config.schema import Config
+from nbgate.config.schema import Config, RouteOptions
 from nbgate.errors import ConfigError
 from nbgate.rules.pack import shipped_pack
 
@@ -38,6 +38,11 @@ def test_an_id_that_is_no_rule_is_told(name, hint):
             ],
         ),
         (Config(server_proxy_ports=(8889,), upstream=("unix:/run/a.sock",)), []),
+        (
+            Config(server_proxy_ports=(8889,), route=(RouteOptions(at="/a/", upstream="localhost:8889"),)),
+            ["port 8889 is not opened: a notebook server, which has its own mount"],
+        ),
+        (Config(server_proxy_ports=(8889,), upstream=("gpu.example.org:8889",)), []),
     ],
 )
 def test_ports_that_stay_closed(config, told):

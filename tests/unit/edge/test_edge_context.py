@@ -1,13 +1,18 @@
 """What the connections of one worker share."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from nbgate.clock import ManualClock
 from nbgate.edge.context import WorkerContext
+from nbgate.model.route import Route, Upstream
 from nbgate.policy import Policy
+from nbgate.reasons import Reason
+from nbgate.routing.table import RouteTable
 
 
 class Outbox:
@@ -126,3 +131,40 @@ async def test_a_task_that_breaks_is_told_in_the_log(context):
             while context._tasks:
                 await asyncio.sleep(0)
     assert [("internal error", "injected")] == [(entry["event"], str(entry["exc_info"])) for entry in logs]
+
+
+ROUTE = Route(name="lab", prefix="/lab/", upstream=Upstream(host="127.0.0.1", port=1))
+
+
+def forwarded(route):
+    return SimpleNamespace(forward=SimpleNamespace(route=route))
+
+
+def routes_in_force(context, *routes):
+    context.policy.places = SimpleNamespace(routes=RouteTable(routes))
+
+
+@pytest.mark.parametrize(
+    ("now", "elsewhere"),
+    [
+        ((ROUTE,), False),
+        ((structs.replace(ROUTE, upstream=Upstream(host="127.0.0.1", port=1), allowed=("ada",)),), False),
+        ((structs.replace(ROUTE, upstream=Upstream(host="127.0.0.1", port=2)),), True),
+        ((structs.replace(ROUTE, name="other"),), True),
+        ((), True),
+    ],
+)
+async def test_a_route_leads_on_as_long_as_its_upstream_is_the_same(context, now, elsewhere):
+    routes_in_force(context, *now)
+    assert elsewhere == context.leads_elsewhere(forwarded(ROUTE))
+    assert not context.leads_elsewhere(SimpleNamespace(forward=None))
+
+
+@pytest.mark.parametrize(
+    ("draining", "now", "reason"),
+    [(True, (ROUTE,), Reason.DRAINING), (False, (ROUTE,), None), (False, (), Reason.ROUTE_CHANGED)],
+)
+async def test_a_websocket_that_comes_late_is_not_kept_for_nothing(context, draining, now, reason):
+    context.draining = draining
+    routes_in_force(context, *now)
+    assert reason is context.no_longer_wants(forwarded(ROUTE))

@@ -139,6 +139,35 @@ async def test_idle_connections_are_closed_by_age(pool, upstream):
     assert not new.is_open
 
 
+async def test_what_no_route_leads_to_any_more_is_closed_whatever_its_age(server, upstream):
+    loop, used = asyncio.get_running_loop(), {upstream}
+    pool = Pool(loop, used.__contains__)
+    other = structs.replace(upstream, name="other")
+    used.add(other)
+    kept, closed = await pool.connect(upstream, Limits()), await pool.connect(other, Limits())
+    pool.take(other)
+    pool.give_back(kept)
+    pool.give_back(closed)
+    used.discard(other)
+    pool.expire(loop.time() - 60)
+    assert (True, False, [upstream]) == (kept.is_open, closed.is_open, list(pool._idle))
+    used.clear()
+    pool.expire(loop.time() - 60)
+    assert (False, []) == (kept.is_open, list(pool._idle))
+
+
+async def test_what_comes_back_after_that_is_found_by_the_next_look(server, upstream):
+    loop = asyncio.get_running_loop()
+    pool = Pool(loop, lambda _upstream: False)
+    pool.take(upstream)
+    pool.expire(loop.time() - 60)
+    connection = await pool.connect(upstream, Limits())
+    pool.give_back(connection)
+    assert connection.is_open
+    pool.expire(loop.time() - 60)
+    assert not connection.is_open
+
+
 async def test_nobody_listens(pool, upstream):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from nbgate.audit.events import HttpRequest, WebsocketClose
+from nbgate.edge.recheck import end_unrecorded
 from nbgate.model.session import Role
 from nbgate.testing.edge_rig import HOST, edge_rig
 from nbgate.testing.wait import wait_until
@@ -91,3 +92,15 @@ def test_what_waits_or_is_ours_or_a_strangers_is_left_alone(rig):
         assert 200 == idle.read_answer().status
         person.send(get(rig.login(), "/api/x", ""))
         assert 403 == person.read_answer().status
+
+
+def test_what_cannot_be_recorded_any_more_ends_and_who_only_waits_stays(rig):
+    with rig.client() as idle, rig.client() as client:
+        idle.send(get("", "/_nbgate/health", ""))
+        assert 200 == idle.read_answer().status
+        client.send(get(rig.login()))
+        client.read_until(b"\r\n\r\n")
+        rig.call(lambda: end_unrecorded(rig.core._context))
+        client.read_until(b"audit-unavailable")
+        idle.send(get("", "/_nbgate/health", ""))
+        assert 200 == idle.read_answer().status

@@ -11,10 +11,13 @@ from nbgate.edge.admission import Ticket
 from nbgate.edge.redirects import Redirects
 from nbgate.http.head import HeadLimits
 from nbgate.model.exposure import Exposure
+from nbgate.model.route import Route, Upstream
 from nbgate.reasons import Reason
+from nbgate.routing.table import RouteTable
 from nbgate.rules.tables import shipped_tables
 
 PORT = 8443
+LAB = Route(name="lab", prefix="/", host="lab.example", upstream=Upstream(host="127.0.0.1", port=8888))
 LIMITS = Limits(head_bytes=4096, line_bytes=2048, head_seconds=0.2)
 
 
@@ -49,6 +52,7 @@ class Scene:
             head_limits=HeadLimits(head_bytes=LIMITS.head_bytes, line_bytes=LIMITS.line_bytes),
             tables=shipped_tables(),
             exposure=Exposure(hosts=hosts),
+            places=SimpleNamespace(routes=RouteTable((LAB,))),
         )
         self.redirects = Redirects(
             asyncio.get_running_loop(),
@@ -116,6 +120,9 @@ def location_in(answer):
         (("gw.example:443",), PORT, get(), "https://gw.example/lab?a=b"),
         (("other.example", "gw.example"), 443, get(), "https://gw.example/lab?a=b"),
         (("[2001:db8::1]:9443",), PORT, get(host=b"[2001:db8::1]"), "https://[2001:db8::1]:9443/lab?a=b"),
+        (("gw.example",), PORT, get(host=b"lab.example"), "https://lab.example:8443/lab?a=b"),
+        (("gw.example", "lab.example:9443"), PORT, get(host=b"LAB.example:80"), "https://lab.example:9443/lab?a=b"),
+        ((), 443, get(host=b"lab.example"), "https://lab.example/lab?a=b"),
     ],
 )  # fmt: skip
 async def test_what_can_be_had_by_https_is_sent_there(hosts, public_port, sent, location):

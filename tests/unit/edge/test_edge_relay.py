@@ -3,14 +3,17 @@
 import socket
 
 import pytest
+from msgspec.structs import replace
 
 from nbgate.audit.events import HttpRequest
 from nbgate.config.schema import Limits
 from nbgate.model.route import Condition, UpstreamState
-from nbgate.rewrite.html import BANNER
+from nbgate.rewrite.html import banner_script
 from nbgate.testing.edge_rig import HOST, TOKEN, edge_rig
-from nbgate.testing.stub_upstream import ReadRequest, Send, answer
+from nbgate.testing.stub_upstream import HangUp, ReadRequest, Send, answer
 from nbgate.testing.wait import wait_until
+
+BANNER = banner_script("/_nbgate")
 
 NEVER = float("inf")
 
@@ -197,3 +200,88 @@ def test_the_banner_is_added_to_a_page_somebody_goes_to(rig, stub, step, token, 
     expected = page.replace(TOKEN.encode(), b"") if token else page
     assert (expected.replace(b"<head>", b"<head>" + BANNER) if added else expected) == got.body
     assert (not added) or [] == got.values("content-length")
+
+
+# a server that was told another base URL than the public prefix
+
+LISTED = b'{"kernelspecs": {"py": {"resources": {"logo": "/kernelspecs/py/logo.svg"}}}}'
+MAPPED = LISTED.replace(b'"/kern', b'"/lab1/kern')
+CLASSIC = (
+    b"<html><head><link href='/static/x.css'><script>require.config({custom: '/custom'});</script></head>"
+    b"<body data-base-url='/' data-ws-url='wss://x/'><a href='/tree?token=TT'></a><a href='/mine'></a></body></html>"
+)
+CLASSIC_MAPPED = (
+    b"<html><head><link href='/lab1/static/x.css'><script>require.config({custom: '/lab1/custom'});</script></head>"
+    b"<body data-base-url='/lab1/' data-ws-url=''><a href='/lab1/tree?token='></a><a href='/mine'></a></body></html>"
+)
+
+
+def move(rig, token=TOKEN, banner=False):
+    """Mount the server, which thinks it is at `/`, at `/lab1/`."""
+    condition = Condition.GUARDED if token else Condition.OPEN_ALLOWED
+    state = UpstreamState(route="main", condition=condition, token=token, generation=9)
+    routes = tuple(replace(route, prefix="/lab1/") if route.name == "main" else route for route in rig.routes)
+    rig.send(rig.snapshot(routes=routes, upstreams=(state,), banner=banner))
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+@pytest.mark.parametrize("token", [TOKEN, ""])
+@pytest.mark.parametrize("banner", [True, False])
+def test_a_page_of_a_moved_server_names_public_addresses(rig, stub, step, token, banner):
+    move(rig, token, banner)
+    cookie = rig.login()
+    mapped = CLASSIC_MAPPED.replace(b"<head>", b"<head>" + BANNER) if banner else CLASSIC_MAPPED
+    raw = answer(CLASSIC.replace(b"TT", token.encode()), content_type="text/html")
+    stub.script(ReadRequest(), *(Send(raw[at : at + step]) for at in range(0, len(raw), step)))
+    with rig.client() as client:
+        client.send(get("/lab1/tree", cookie=cookie, extra=TO_A_PAGE + "Accept-Encoding: gzip\r\nIf-None-Match: x\r\n"))
+        got = client.read_answer()
+    assert (200, mapped, []) == (got.status, got.body, got.values("content-length"))
+    asked = stub.requests[-1]
+    assert ("/tree", ["identity"], []) == (asked.target, asked.values("accept-encoding"), asked.values("if-none-match"))
+
+
+@pytest.mark.parametrize("path", ["/lab1/files/x.html", "/lab1/static/x.html", "/lab1/nbconvert/html/x"])
+def test_a_file_of_a_moved_server_is_nobodys_to_change(rig, stub, path):
+    move(rig, "")
+    cookie = rig.login()
+    stub.default_answer = answer(CLASSIC, content_type="text/html", extra=b'ETag: "x"\r\n')
+    with rig.client() as client:
+        client.send(get(path, cookie=cookie))
+        got = client.read_answer()
+    assert (CLASSIC, ['"x"']) == (got.body, got.values("etag"))
+
+
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_lists_of_kernels_are_mapped_between_repeated_requests_for_other_things(rig, stub, token):
+    """What is learnt of one path of the API holds for the others, but not for this one."""
+    move(rig, token)
+    cookie = rig.login()
+    stub.default_answer = answer(LISTED, content_type="application/json")
+    kernels, others = "/lab1/api/kernelspecs", "/lab1/api/contents"
+    with rig.client() as client:
+        for path in (others, others, kernels, kernels, others, kernels + "/py", kernels, others):
+            client.send(get(path, cookie=cookie))
+            got = client.read_answer()
+            assert (path, MAPPED if path.startswith(kernels) else LISTED) == (path, got.body)
+
+
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_a_page_of_a_moved_server_that_comes_compressed_is_a_502(rig, stub, token):
+    move(rig, token)
+    cookie = rig.login()
+    stub.default_answer = answer(b"\x1f\x8b", content_type="text/html", extra=b"Content-Encoding: gzip\r\n")
+    with rig.client() as client:
+        client.send(get("/lab1/lab", cookie=cookie))
+        assert 502 == client.read_answer().status
+
+
+def test_a_list_of_kernels_that_breaks_off_is_broken_off(rig, stub):
+    move(rig)
+    cookie = rig.login()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    stub.script(ReadRequest(), Send(head + LISTED), HangUp())
+    with rig.client() as client:
+        client.send(get("/lab1/api/kernelspecs", cookie=cookie))
+        assert not client.read_to_end().endswith(b"0\r\n\r\n")
+    assert "upstream-truncated" == rig.wait_for(HttpRequest)[0].reason

@@ -12,7 +12,7 @@ import trustme
 import uvloop
 from msgspec import structs
 
-from nbgate.edge.tls import Handshake, failed_handshake, keep_names_out_of_the_log, make_context
+from nbgate.edge.tls import Handshake, failed_handshake, keep_names_out_of_the_log, make_context, names_asked_for
 from nbgate.model.keys import TlsMaterial
 from nbgate.reasons import Reason
 
@@ -62,7 +62,7 @@ def answer(context, sent):
     ],
 )
 def test_the_name_is_noted_on_the_connection(hosts, asked, noted):
-    ours, error, said = answer(make_context(MATERIAL, hosts), hello(asked))
+    ours, error, said = answer(make_context(MATERIAL, names_asked_for(hosts)), hello(asked))
     assert noted == ours.server_name
     assert isinstance(error, ssl.SSLWantReadError)
     assert b"\x16\x03\x03" == said[:3]
@@ -78,10 +78,30 @@ def test_the_name_is_noted_on_the_connection(hosts, asked, noted):
     ],
 )
 def test_a_name_that_is_none_of_ours_gets_the_alert_of_the_standard(hosts, asked):
-    ours, error, said = answer(make_context(MATERIAL, hosts), hello(asked))
+    ours, error, said = answer(make_context(MATERIAL, names_asked_for(hosts)), hello(asked))
     assert None is ours.server_name
     assert b"\x15\x03\x03\x00\x02\x02" + bytes([UNRECOGNIZED_NAME]) == said
     assert Reason.SNI_UNKNOWN is failed_handshake(error)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "names"),
+    [
+        ((), set()),
+        (("gw.test:8443",), {"gw.test", "localhost"}),
+        (("gw.test", "[2001:db8::1]", "lab1.gw.test"), {"gw.test", "2001:db8::1", "lab1.gw.test", "localhost"}),
+    ],
+)
+def test_clients_ask_for_public_names(hosts, names):
+    assert names == names_asked_for(hosts)
+
+
+def test_a_name_that_is_added_later_counts_too():
+    names = names_asked_for(("gw.test",))
+    context = make_context(MATERIAL, names)
+    assert Reason.SNI_UNKNOWN is failed_handshake(answer(context, hello("lab1.gw.test"))[1])
+    names.add("lab1.gw.test")
+    assert "lab1.gw.test" == answer(context, hello("lab1.gw.test"))[0].server_name
 
 
 @pytest.mark.parametrize("error", [ssl.SSLError(1, "no"), ssl.SSLEOFError(8, "eof"), TimeoutError(), OSError()])

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from nbgate.edge.upstream_connection import UpstreamConnection
-from nbgate.model.route import Upstream
+from nbgate.model.route import Upstream, UpstreamTls
 
 
 class Transport:
@@ -163,3 +163,29 @@ def test_what_it_is_told_reaches_the_transport(connection):
 def test_whether_it_can_carry_another_request(connection, closing, unsent, is_open, sent):
     connection.transport.closing, connection.transport.unsent = closing, unsent
     assert (is_open, sent) == (connection.is_open, connection.has_sent_all)
+
+
+@pytest.fixture
+def over_tls(lost):
+    tls = UpstreamTls(server_name="lab.test", pin="0" * 64)
+    made = UpstreamConnection(Upstream(host="127.0.0.1", port=1, tls=tls), 4096, lost.append)
+    made.connection_made(Transport())
+    made.user = User()
+    return made
+
+
+@pytest.mark.parametrize(("said", "broken"), [(True, False), (False, True)])
+def test_over_tls_only_the_upstream_can_say_that_this_was_all(over_tls, said, broken):
+    user = over_tls.user
+    if said:
+        over_tls.eof_received()
+    over_tls.connection_lost(None)
+    assert [("lost", broken)] == user.heard
+
+
+def test_over_tls_what_lies_in_the_socket_is_not_what_the_upstream_said(over_tls, connection, socket_pair):
+    """A twin of what is done without TLS: there it is bytes of HTTP."""
+    socket_pair.send(b"\x17\x03\x03\x00\x05hello")
+    user, over_tls.transport.socket = over_tls.user, connection.transport.socket
+    over_tls.connection_lost(ConnectionResetError())
+    assert [("lost", True)] == user.heard

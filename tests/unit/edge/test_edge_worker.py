@@ -16,6 +16,7 @@ from nbgate.link.messages import (
     Activity,
     AuditState,
     RecordsWritten,
+    RoutesChanged,
     SessionAsk,
     SessionPut,
     UpstreamPut,
@@ -59,6 +60,27 @@ def test_an_upstream_state_counts_from_the_next_request(rig, stub):
     rig.send(UpstreamPut(state=UpstreamState(route="main", condition=Condition.GUARDED, token="new", generation=3)))
     assert 200 == status(rig, cookie=cookie)
     assert ["token new"] == stub.requests[-1].values("authorization")
+
+
+@pytest.mark.parametrize("condition", [Condition.DOWN, Condition.UNKNOWN, Condition.FOREIGN, Condition.OPEN])
+def test_the_keeper_hears_once_a_second_that_somebody_waits_for_a_server(rig, stub, condition):
+    cookie = rig.login()
+    assert 200 == status(rig, cookie=cookie)
+    rig.send(UpstreamPut(state=UpstreamState(route="main", condition=condition, generation=2)))
+    assert {502, 503} >= {status(rig, cookie=cookie) for _ in range(5)}
+    suspected = rig.wait_for(UpstreamSuspect)
+    assert {"main"} == {message.route for message in suspected}
+    assert len(suspected) < 5
+    rig.messages.clear()
+    rig.call(rig.core._tell)
+    status(rig, cookie=cookie)
+    rig.wait_for(UpstreamSuspect)
+
+
+def test_nobody_waits_for_a_server_who_may_not_use_it(rig):
+    rig.send(UpstreamPut(state=UpstreamState(route="main", condition=Condition.DOWN, generation=2)))
+    assert 401 == status(rig)
+    assert [] == rig.of(UpstreamSuspect)
 
 
 def test_a_new_snapshot_replaces_limits_and_keys_and_keeps_connections(rig, stub):
@@ -214,6 +236,7 @@ async def test_before_the_first_snapshot_it_neither_accepts_nor_reports_and_can_
         core, ready = await bare(sockets=[listening])
         core.take(UpstreamPut(state=UpstreamState(route="main")))
         core.take(AuditState(failing_since_unix=1.0))
+        core.take(RoutesChanged(gone=("main",)))
         core.take(RecordsWritten(upto=0))
         await core.drain(1)
         assert [] == ready

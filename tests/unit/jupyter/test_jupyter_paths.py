@@ -4,6 +4,8 @@ from nbgate.http.target import parse_target
 from nbgate.jupyter.paths import (
     DATA,
     EFFECTS,
+    LINKED,
+    LINKED_BY_VOILA,
     READABLE,
     UNTOUCHED,
     USER_CONTENT,
@@ -11,8 +13,11 @@ from nbgate.jupyter.paths import (
     has_data,
     has_effect,
     is_kernel,
+    is_kernelspecs,
     is_untouched,
     is_user_content,
+    is_voila,
+    links_of,
     socket_of,
 )
 
@@ -113,6 +118,34 @@ def test_the_state_of_a_kernel(path: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "kernelspecs", "voila"),
+    [
+        ("/api/kernelspecs", True, False),
+        ("/api/kernelspecs/python3", True, False),
+        ("/api/kernelspecs/", True, False),
+        ("/api/kernelspecs/python3/x", False, False),
+        ("/api/kernels", False, False),
+        ("/kernelspecs/python3", False, False),
+        ("/x/kernelspecs", False, False),
+        ("/", False, True),
+        ("/voila", False, True),
+        ("/voila/render/a.ipynb", False, True),
+        ("/voilax", False, False),
+        ("/lab/voila", False, False),
+    ],
+)
+def test_which_answers_hold_addresses_and_whose_pages_hold_output(path: str, kernelspecs: bool, voila: bool) -> None:
+    assert kernelspecs == is_kernelspecs(rest(path))
+    assert voila == is_voila(rest(path))
+
+
+def test_what_servers_link_to() -> None:
+    assert frozenset({"voila"}) == links_of(voila=True)
+    assert links_of(voila=True) < links_of(voila=False)
+    assert {"", "static", "tree", "custom", "login"} < links_of(voila=False)
+
+
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("/terminals/new", True),
@@ -137,12 +170,12 @@ def test_what_reading_does(path: str, expected: bool) -> None:
 
 
 def test_a_prefix_without_its_slash_is_nothing_yet() -> None:
-    assert not any((is_untouched(()), has_data(()), is_user_content(()), is_kernel(())))
+    assert not any((is_untouched(()), has_data(()), is_user_content(()), is_kernel(()), is_kernelspecs(())))
     assert Socket.OTHER is socket_of(())
 
 
 def test_the_tables_are_sorted_and_every_row_has_its_reason() -> None:
-    for table in (UNTOUCHED, DATA, USER_CONTENT, READABLE, EFFECTS):
+    for table in (UNTOUCHED, DATA, USER_CONTENT, READABLE, EFFECTS, LINKED, LINKED_BY_VOILA):
         assert sorted(fact.segments for fact in table) == [fact.segments for fact in table]
         assert all(fact.why for fact in table)
 

@@ -1,17 +1,18 @@
 import json
 
 import pytest
+from msgspec import structs
 
 from nbgate.jupyter.runtime_files import (
     RuntimeFile,
-    choose_newest,
     is_plain_base_url,
     is_runtime_file_name,
     matching,
     maybe_parse_runtime_file,
     maybe_upstream,
+    running_once,
 )
-from nbgate.model.route import Upstream
+from nbgate.model.route import Upstream, UpstreamTls
 
 JPSERVER = {
     "base_url": "/",
@@ -45,13 +46,17 @@ def file(**changes):
     return RuntimeFile(**(values | changes))
 
 
+ADA = file(pid=4711, token="5ecre7", root="/home/ada")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (JPSERVER, file(pid=4711, token="5ecre7")),
-        (NBSERVER, file(pid=4712, port=8889, base_url="/jl/", token="")),
-        (JPSERVER | {"base_url": "/user/ada"}, file(pid=4711, token="5ecre7", base_url="/user/ada/")),
-        (JPSERVER | {"sock": "/run/j.sock", "port": 0}, file(pid=4711, port=0, token="5ecre7", sock="/run/j.sock")),
+        (JPSERVER, ADA),
+        (NBSERVER, file(pid=4712, port=8889, base_url="/jl/", token="", root="/home/ada")),
+        (JPSERVER | {"base_url": "/user/ada"}, structs.replace(ADA, base_url="/user/ada/")),
+        (JPSERVER | {"sock": "/run/j.sock", "port": 0}, structs.replace(ADA, port=0, sock="/run/j.sock")),
+        (JPSERVER | {"root_dir": None}, structs.replace(ADA, root="")),
         ({"pid": 5}, file(pid=5, port=0, token="")),
         (JPSERVER | {"token": "two\r\nlines"}, None),
         (JPSERVER | {"token": "a b"}, None),
@@ -105,6 +110,7 @@ def test_only_files_of_servers_are_looked_at(name, expected):
         (Upstream(host="::1", port=8888), ("tcp",)),
         (Upstream(host="localhost", port=9999), ()),
         (Upstream(host="10.0.0.1", port=8888), ()),
+        (Upstream(host="127.0.0.1", port=8888, tls=UpstreamTls(server_name="localhost", pin="0")), ("tls",)),
         (Upstream(path="/run/j.sock"), ("sock",)),
         (Upstream(path="/run/other.sock"), ()),
     ],
@@ -166,7 +172,7 @@ def test_where_a_server_is_reached_from_its_own_machine(changes, expected):
     assert expected == str(maybe_upstream(file(**changes)))
 
 
-def test_of_several_at_a_base_url_the_newest_is_chosen_and_the_others_are_named():
+def test_each_running_server_is_named_once_and_who_began_first_comes_first():
     files = [
         file(pid=5, port=8895),
         file(pid=4, port=8894, base_url="/a/"),
@@ -174,8 +180,5 @@ def test_of_several_at_a_base_url_the_newest_is_chosen_and_the_others_are_named(
         file(pid=2, port=8892, secure=True, base_url="/tls/"),
         file(pid=1, port=8891),
     ]
-    chosen, passed_over = choose_newest(files)
-    assert {"/": ("127.0.0.1:8895", 5), "/a/": ("127.0.0.1:8894", 4)} == {
-        base_url: (str(upstream), found.pid) for base_url, (upstream, found) in chosen.items()
-    }
-    assert [("127.0.0.1:8891", "/")] == [(str(upstream), base_url) for upstream, base_url in passed_over]
+    found = [(str(upstream), each.pid, each.base_url) for upstream, each in running_once(files)]
+    assert [("127.0.0.1:8891", 1, "/"), ("127.0.0.1:8894", 4, "/a/"), ("127.0.0.1:8895", 5, "/")] == found

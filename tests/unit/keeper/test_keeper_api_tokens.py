@@ -2,6 +2,7 @@
 
 import pytest
 
+from nbgate.access.judge import judge_access
 from nbgate.audit.events import AuditContinue
 from nbgate.crypto.api_tokens import parse_api_token
 from nbgate.errors import AuditError, InputRefused, LockedDown
@@ -11,7 +12,9 @@ from nbgate.keeper.api_tokens import LONGEST_SECONDS
 from nbgate.keeper.ending import SessionNotFoundError
 from nbgate.keeper.login import LoginAttempt
 from nbgate.link.messages import SessionPut, SessionsRevoked
+from nbgate.model.route import Route, Upstream
 from nbgate.model.session import Role, Scope
+from nbgate.reasons import Reason
 from nbgate.testing.keeper_parts import PASSWORD
 
 ROOT = "uid:0 root"
@@ -32,6 +35,25 @@ async def test_a_token_is_a_session_of_its_owner_that_every_worker_knows(rig):
     assert [SessionPut(session=token)] == link.of(SessionPut)
     assert (stored, (stored,)) == (rig.state.sessions.get(token.id), rig.keeper.sessions_of("ada"))
     assert text.encode() not in rig.sink.lines
+
+
+async def test_a_token_for_a_server_at_a_host_of_its_own_opens_that_one(rig):
+    stored, _ = await make(rig, routes=("Lab1.Example.org/x/", "/x/", "lab1.example.org/x/"))
+    assert ("lab1.example.org/x/", "/x/") == stored.session.routes
+    upstream = Upstream(host="127.0.0.1", port=8888)
+    hosts = {"": None, "lab1.example.org": None, "lab2.example.org": Reason.TOKEN_SCOPE}
+    judged = {
+        host: judge_access(
+            stored.session,
+            Route(name="x", host=host, prefix="/x/", upstream=upstream),
+            method="GET",
+            websocket=False,
+            has_effect=False,
+            second_factor_roles=frozenset(),
+        )
+        for host in hosts
+    }
+    assert hosts == judged
 
 
 async def test_who_made_which_token_is_recorded(rig):
@@ -71,9 +93,10 @@ async def test_a_login_is_not_revoked_as_a_token(rig):
         ({"name": "lap\ntop"}, "needs a name"),
         ({"name": "x" * 65}, "needs a name"),
         ({"scope": Scope.LOGIN}, "cannot be a login"),
-        ({"routes": ("user/ada/",)}, "no prefix"),
-        ({"routes": ("/a/../b/",)}, "no prefix"),
-        ({"routes": ("/",) * 33}, "no prefix"),
+        ({"routes": ("/", "/user/ada")}, "'/user/ada' is no place of a notebook server"),
+        ({"routes": ("/a/../b/",)}, "no place"),
+        ({"routes": ("a.example.org:8443/",)}, "has a port"),
+        ({"routes": tuple(f"/{number}/" for number in range(33))}, "32 notebook servers at most"),
         ({"seconds": 0.0}, "90 days at most"),
         ({"seconds": LONGEST_SECONDS + 1}, "90 days at most"),
         ({"user": "not a name"}, "no user name"),

@@ -12,18 +12,22 @@ from nbgate.keeper.assemble import opened, real_eyes
 from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh
+from nbgate.keeper.route_rules import RouteError
 from nbgate.link.messages import AuditState
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.route import Condition, Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.rule import Rules
 from nbgate.testing.keeper_parts import PASSWORD, FakeLink
+
+LAB = RouteSpec(upstream=Upstream(host="127.0.0.1", port=2), prefix="/lab1/", token="5ecre7")
 
 
 def fresh(folder, **changes):
     config = Config(data_dir=str(folder), login=Login(memory_kib=8192, time_cost=1), **changes)
     return Fresh(
         config=config,
-        upstreams=Upstreams(named=((Upstream(host="127.0.0.1", port=1), ""),)),
+        upstreams=Upstreams(named=(RouteSpec(upstream=Upstream(host="127.0.0.1", port=1)),)),
         tables=make_tables(methods=frozenset({"GET"})),
         rules=Rules(),
         material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
@@ -44,15 +48,20 @@ async def test_sessions_and_keys_outlive_the_process(tmp_path):
     async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
         await parts.keeper.accounts.add("ada", PASSWORD, "a")
         session = (await parts.keeper.log_in(attempt())).session
+        await parts.keeper.route_book.add(LAB, "a")
         before = parts.keeper.snapshot(0)
         form_key = parts.keeper.form_key
     async with opened(fresh(tmp_path / "data"), clock, nobody) as parts:
         after = parts.keeper.snapshot(0)
         assert (session,) == after.sessions
         assert (before.sealing_keys, form_key) == (after.sealing_keys, parts.keeper.form_key)
-        assert str(tmp_path / "data" / "pages.sock") == after.routes[1].upstream.path
+        assert ["/", "/lab1/", "/_nbgate/"] == [route.prefix for route in after.routes]
+        assert str(tmp_path / "data" / "pages.sock") == after.routes[2].upstream.path
+        own = Upstream(path=str(tmp_path / "data" / "control.sock"))
+        with pytest.raises(RouteError, match="is nbgate itself"):
+            await parts.keeper.route_book.add(RouteSpec(upstream=own, prefix="/own/"), "a")
         await parts.keeper.mounts.look_once()
-        assert [Condition.DOWN] == [state.condition for state in parts.keeper.mounts.states()]
+        assert [Condition.DOWN] * 2 == [state.condition for state in parts.keeper.mounts.states()]
     assert not [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077]
 
 
@@ -112,12 +121,12 @@ async def test_eyes_look_at_this_machine(tmp_path, monkeypatch):
     (tmp_path / "jpserver-1.json").write_text(json.dumps({"pid": os.getpid(), "port": 8888, "token": "t"}))
     (tmp_path / "jpserver-1.json").chmod(0o600)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    eyes = real_eyes(Config(), ManualClock())
+    config = Config()
+    eyes = real_eyes(lambda: config, ManualClock(), 1.0)
     assert ["t"] == [file.token for file in await eyes.servers(Upstream(host="127.0.0.1", port=8888))]
     assert () == await eyes.running()  # nothing listens there
-    assert (None, None) == (eyes.named_token, eyes.named_password)
+    assert ("", "") == (await eyes.named_token(), await eyes.named_password())
     (tmp_path / "token").write_text("named")
     (tmp_path / "token").chmod(0o600)
-    named = Config(upstream_token_file=str(tmp_path / "token"), upstream_password_file=str(tmp_path / "token"))
-    eyes = real_eyes(named, ManualClock())
+    config = Config(upstream_token_file=str(tmp_path / "token"), upstream_password_file=str(tmp_path / "token"))
     assert ("named", "named") == (await eyes.named_token(), await eyes.named_password())

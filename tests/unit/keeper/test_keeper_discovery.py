@@ -173,6 +173,9 @@ def test_an_unfit_token_file_is_a_start_error_with_a_hint(tmp_path, content, mod
 def test_a_missing_token_file_and_a_folder_are_start_errors(tmp_path):
     with pytest.raises(StartError, match="no such file or directory"):
         load_token(tmp_path / "none")
+    with pytest.raises(StartError) as caught:
+        load_token(tmp_path / "none", "token_file")
+    assert "name one that this user may read with token_file" == caught.value.hint
     with pytest.raises(StartError, match="is no regular file"):
         load_token(tmp_path)
 

@@ -15,6 +15,7 @@ from nbgate.link.messages import (
     Records,
     RecordsWritten,
     RevokeAck,
+    RoutesChanged,
     SessionAnswer,
     SessionAsk,
     SessionPut,
@@ -29,6 +30,7 @@ from nbgate.model.account import StoredSession
 from nbgate.model.keys import TlsMaterial
 from nbgate.model.penalty import Offence
 from nbgate.model.route import Condition, RouteKind, Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.rule import Rules
 from nbgate.model.session import Session
 from nbgate.reasons import Reason
@@ -58,7 +60,7 @@ async def test_a_linked_worker_gets_all_it_needs_first(rig):
     assert (3, (session,), 1) == (snapshot.worker, snapshot.sessions, snapshot.version)
     assert (Condition.GUARDED, TOKEN) == (snapshot.upstreams[0].condition, snapshot.upstreams[0].token)
     notebook, own = snapshot.routes
-    assert ("/", "/", "localhost:8888") == (notebook.prefix, notebook.base_url, str(notebook.upstream))
+    assert ("/", "/", "127.0.0.1:8888") == (notebook.prefix, notebook.base_url, str(notebook.upstream))
     assert ("/_nbgate/", RouteKind.OWN, "/data/pages.sock") == (own.prefix, own.kind, own.upstream.path)
 
 
@@ -263,7 +265,8 @@ async def test_a_changed_upstream_is_pushed_and_recorded_without_its_token(rig):
     link = rig.attach()
     await rig.keeper.mounts.look_once()
     (put,) = link.of(UpstreamPut)
-    assert (Condition.GUARDED, TOKEN, 1) == (put.state.condition, put.state.token, put.state.generation)
+    assert (Condition.GUARDED, TOKEN) == (put.state.condition, put.state.token)
+    assert rig.keeper.snapshot(0).upstreams == (put.state,)
     (record,) = rig.sink.records("upstream.change")
     assert ("main", "guarded") == (record["nbgate.upstream.name"], record["nbgate.upstream.condition"])
     assert TOKEN.encode() not in rig.sink.lines
@@ -273,18 +276,23 @@ async def test_another_base_url_is_another_route(rig):
     link = rig.attach()
     rig.upstream.servers = (runtime_file(base_url="/jl/"),)
     await rig.keeper.mounts.look_once()
-    newer = link.of(Snapshot)[-1]
+    (changed,) = link.of(RoutesChanged)
     name = route_name("/jl/")
-    assert (2, "/jl/", "/jl/") == (newer.version, newer.routes[0].prefix, newer.routes[0].base_url)
-    assert ([name], name) == ([state.route for state in newer.upstreams], newer.routes[0].name)
-    assert [] == link.of(UpstreamPut)
+    assert [("main",), [(name, "/jl/", "/jl/")]] == [
+        changed.gone,
+        [(route.name, route.prefix, route.base_url) for route in changed.put],
+    ]
+    assert ([name], [], 1) == (
+        [state.route for state in changed.states],
+        link.of(UpstreamPut),
+        len(link.of(Snapshot)),
+    )
 
 
 async def test_a_suspicion_wakes_the_watch(rig):
     link = rig.attach()
     link.answer(UpstreamSuspect(route="main"))
-    (mount,) = rig.keeper.mounts._mounts
-    assert mount.watch._wake.is_set()
+    assert rig.keeper.mounts._mounted.holder("main").watch._wake.is_set()
 
 
 async def test_servers_that_come_and_go_are_recorded_and_change_the_routes():
@@ -295,9 +303,10 @@ async def test_servers_that_come_and_go_are_recorded_and_change_the_routes():
     rig.upstream.servers = ()
     await rig.keeper.mounts.scan_once()
     assert not rig.keeper.is_ready()
-    assert [["own"], ["main", "own"], ["own"]] == [
-        [route.name for route in snapshot.routes] for snapshot in link.of(Snapshot)
+    assert [(["main"], ()), ([], ("main",))] == [
+        ([route.name for route in changed.put], changed.gone) for changed in link.of(RoutesChanged)
     ]
+    assert [["own"]] == [[route.name for route in snapshot.routes] for snapshot in link.of(Snapshot)]
     actions = ("upstream.appear", "upstream.change", "upstream.disappear")
     told = [(r["nbgate.upstream.name"], r["message"]) for action in actions for r in rig.sink.records(action)]
     assert [("main", "127.0.0.1:8888/")] * 3 == told
@@ -306,7 +315,7 @@ async def test_servers_that_come_and_go_are_recorded_and_change_the_routes():
 
 
 async def test_what_happens_to_a_server_without_a_place_is_recorded_without_a_route():
-    two = tuple((Upstream(host="127.0.0.1", port=port), "/") for port in (1, 2))
+    two = tuple(RouteSpec(upstream=Upstream(host="127.0.0.1", port=port), base_url="/") for port in (1, 2))
     rig = Rig(upstreams=Upstreams(named=two))
     link = rig.attach()
     await rig.keeper.mounts.look_once()

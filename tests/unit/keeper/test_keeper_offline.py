@@ -2,12 +2,15 @@ import json
 
 import pyotp
 import pytest
+from msgspec import structs
 
 from nbgate.config.schema import Config, Login
 from nbgate.errors import ExitCode, StartError
 from nbgate.keeper.folder import held
-from nbgate.keeper.offline import offline_accounts, offline_factors
+from nbgate.keeper.offline import offline_accounts, offline_factors, offline_routes
 from nbgate.model.account import StoredSession
+from nbgate.model.route import Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.session import Session
 from nbgate.stores.sqlite import open_state
 from nbgate.testing.keeper_parts import PASSWORD
@@ -64,7 +67,33 @@ async def test_a_second_factor_is_stored_sealed_and_recorded(config, folder):
     assert [] == [text for text in (secret, *codes) if text.encode() in written]
 
 
-@pytest.mark.parametrize("offline", [offline_accounts, offline_factors])
+async def test_a_route_is_kept_sealed_and_recorded(config, folder):
+    spec = RouteSpec(upstream=Upstream(host="127.0.0.1", port=8889), prefix="/lab1/", token="5ecre7")
+    for expected in (False, True):
+        async with offline_routes(config) as book:
+            assert expected is await book.add(spec, "uid:0 root")
+            assert ["/lab1/"] == [route.at for route in book.all()]
+    async with offline_routes(config) as book:
+        await book.remove("", "/lab1/", "uid:0 root")
+        assert () == book.all()
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"5ecre7" not in written
+    told = [(r["message"], r["nbgate.actor"]) for r in records(folder) if r["event.action"] == "route.change"]
+    assert [(message, "uid:0 root") for message in ("added", "changed", "removed")] == told
+
+
+async def test_what_goes_with_the_configuration_no_more_can_be_removed(config, folder):
+    spec = RouteSpec(upstream=Upstream(host="127.0.0.1", port=8889), prefix="/lab1/")
+    async with offline_routes(config) as book:
+        await book.add(spec, "uid:0 root")
+    async with offline_routes(structs.replace(config, upstream=("/lab1/=localhost:1",))) as book:
+        assert ["configuration", "runtime"] == [route.source for route in book.all()]
+        assert "not mounted: the configuration mounts" in book.all()[1].hint
+        await book.remove("", "/lab1/", "uid:0 root")
+        assert ["configuration"] == [route.source for route in book.all()]
+
+
+@pytest.mark.parametrize("offline", [offline_accounts, offline_factors, offline_routes])
 async def test_while_a_gateway_holds_the_folder_it_is_the_one_to_ask(config, folder, monkeypatch, offline):
     async with offline_accounts(config):
         pass

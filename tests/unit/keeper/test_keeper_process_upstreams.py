@@ -17,7 +17,8 @@ from nbgate.keeper.assemble import opened
 from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.reload import Fresh
 from nbgate.model.keys import TlsMaterial
-from nbgate.model.route import Upstream
+from nbgate.model.route import Condition, Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.rule import Rules
 
 
@@ -33,7 +34,7 @@ def fresh(folder, *named):
         config=Config(
             data_dir=str(folder), login=Login(memory_kib=8192, time_cost=1), probe=Probe(retry_seconds=1000.0)
         ),
-        upstreams=Upstreams(named=tuple((Upstream(host="127.0.0.1", port=port), "") for port in named)),
+        upstreams=Upstreams(named=tuple(RouteSpec(upstream=Upstream(host="127.0.0.1", port=port)) for port in named)),
         tables=make_tables(methods=frozenset({"GET"})),
         rules=Rules(),
         material=TlsMaterial(chain_pem=b"c", key_pem=b"k"),
@@ -80,6 +81,15 @@ async def test_an_open_one_is_named(tmp_path, serve):
     assert f"the notebook server at 127.0.0.1:{port} asks for no credential" == caught.value.public
 
 
+async def test_an_open_one_that_was_added_while_the_gateway_ran_keeps_it_from_nothing(tmp_path, serve):
+    port = await serve(200)
+    async with opened(fresh(tmp_path / "data", await serve(403)), ManualClock(), lambda *_: None) as parts:
+        parts.keeper.mounts.put(RouteSpec(upstream=Upstream(host="127.0.0.1", port=port), prefix="/lab1/"))
+        await subject._first_look(parts)
+        shown = {each.at: each.condition for each in parts.keeper.mounts.shown()}
+    assert {"/": Condition.TOKEN_UNKNOWN, "/lab1/": Condition.OPEN} == shown
+
+
 @pytest.mark.parametrize(
     ("replaces", "said"),
     [(False, "nbgate: no notebook server is running; one that starts is found and guarded by itself\n"), (True, "")],
@@ -87,6 +97,14 @@ async def test_an_open_one_is_named(tmp_path, serve):
 async def test_without_any_it_starts_and_says_so_once(tmp_path, capsys, replaces, said):
     await first_look(tmp_path / "data", replaces=replaces)
     assert said == capsys.readouterr().err
+
+
+async def test_an_allow_list_for_a_place_where_nothing_is_is_said(tmp_path, capsys):
+    started = fresh(tmp_path / "data")
+    started = structs.replace(started, config=structs.replace(started.config, allow=("/lab9/=ada",)))
+    async with opened(started, ManualClock(), lambda *_: None) as parts:
+        await subject._first_look(parts)
+    assert "nbgate: allow names /lab9/, and no notebook server is mounted there\n" in capsys.readouterr().err
 
 
 async def test_one_that_does_not_run_yet_is_no_obstacle(tmp_path, capsys):

@@ -1,15 +1,18 @@
 import pytest
+from msgspec import structs
 
 from nbgate.config.schema import Config, Limits, Sessions
 from nbgate.errors import AuditError, ConfigError, Problem
 from nbgate.http.headers import make_tables
-from nbgate.keeper.guarded import Upstreams
+from nbgate.keeper.guarded import Upstreams, route_name
 from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.reload import Fresh, Reloader, config_sha256
 from nbgate.link.messages import Snapshot
 from nbgate.model.keys import TlsMaterial
+from nbgate.model.route import Condition, Upstream
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.rule import Rules
-from nbgate.testing.keeper_parts import PASSWORD
+from nbgate.testing.keeper_parts import PASSWORD, UPSTREAM
 
 TABLES = make_tables(methods=frozenset({"GET", "POST"}))
 
@@ -55,9 +58,32 @@ async def test_a_good_configuration_reaches_every_worker_and_is_recorded(rig):
 
 
 async def test_what_cannot_change_while_running_is_named_and_left(rig):
-    subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*", upstream=("localhost:1",)))
-    assert ["ip", "port", "upstream"] == (await subject.reload("a"))["needs_restart"]
+    subject, _ = reloader(rig, lambda: fresh(port=9443, ip="*", base_url="/x/"))
+    assert ["base_url", "ip", "port"] == (await subject.reload("a"))["needs_restart"]
     assert (8443, "127.0.0.1") == (rig.keeper.config.port, rig.keeper.config.ip)
+
+
+async def test_other_servers_are_mounted_and_those_that_stay_notice_nothing(rig):
+    await rig.keeper.mounts.look_once()
+    link = rig.attach()
+    second = RouteSpec(upstream=Upstream(host="127.0.0.1", port=9999), prefix="/second/")
+    new = structs.replace(
+        fresh(upstream=("localhost:8888", "/second/=localhost:9999"), allow=("/second/=ada",)),
+        upstreams=Upstreams(named=(RouteSpec(upstream=UPSTREAM), second)),
+    )
+    subject, _ = reloader(rig, lambda: new)
+    assert [] == (await subject.reload("a"))["needs_restart"]
+    snapshot = link.of(Snapshot)[-1]
+    assert {"/": (), "/second/": ("ada",), "/_nbgate/": ()} == {r.prefix: r.allowed for r in snapshot.routes}
+    conditions = {state.route: state.condition for state in snapshot.upstreams}
+    assert {"main": Condition.GUARDED, route_name("/second/"): Condition.UNKNOWN} == conditions
+
+
+async def test_another_file_with_the_servers_token_is_read_from_then_on(rig):
+    """Both by those that are named, which are watched anew, and by those that are found."""
+    subject, _ = reloader(rig, lambda: fresh(upstream_token_file="/other", upstream_password_file="/other"))
+    assert [] == (await subject.reload("a"))["needs_restart"]
+    assert ("/other", "/other") == (rig.keeper.config.upstream_token_file, rig.keeper.config.upstream_password_file)
 
 
 async def test_of_a_table_only_what_can_change_is_changed(rig):

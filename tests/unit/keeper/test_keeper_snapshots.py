@@ -3,11 +3,13 @@
 import pytest
 
 from nbgate.config.schema import Config
+from nbgate.keeper.guarded import Upstreams
 from nbgate.keeper.snapshots import second_factor_roles
 from nbgate.link.messages import Snapshot
 from nbgate.model.route import RouteKind
+from nbgate.model.route_spec import RouteSpec
 from nbgate.model.session import Role
-from nbgate.testing.keeper_parts import PASSWORD
+from nbgate.testing.keeper_parts import PASSWORD, UPSTREAM, Rig
 
 ROOT = "uid:0 root"
 
@@ -70,3 +72,18 @@ async def test_an_allow_list_for_no_server_is_told(rig):
     configure(rig, allow=("/=ada,bob", "/elsewhere/=eve"))
     rig.keeper.routes()
     assert ("/elsewhere/",) == rig.keeper.mounts.allow_unused()
+
+
+async def test_everything_of_ours_is_below_the_base_url(rig):
+    moved = Rig(state=rig.state, upstreams=Upstreams(named=(RouteSpec(upstream=UPSTREAM),), base_url="/ipython/"))
+    snapshot = moved.keeper.snapshot(0)
+    own = snapshot.routes[-1]
+    assert ("/ipython/", "/ipython/_nbgate/", "/_nbgate/", "own") == (
+        snapshot.base_url,
+        own.prefix,
+        own.base_url,
+        own.name,
+    )
+    assert ["/ipython/"] == [route.prefix for route in snapshot.routes[:-1]]
+    assert ("/", "/_nbgate/") == (rig.keeper.snapshot(0).base_url, rig.keeper.snapshot(0).routes[-1].prefix)
+    await moved.close()

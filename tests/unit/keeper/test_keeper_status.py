@@ -5,7 +5,8 @@ from nbgate.keeper.login import LoginAttempt
 from nbgate.keeper.status import StatusBoard
 from nbgate.link.messages import ChildEvent, Offences, WorkerHello, WorkerStatus
 from nbgate.model.penalty import Offence
-from nbgate.testing.keeper_parts import PASSWORD, TOKEN
+from nbgate.model.route_spec import RouteSpec
+from nbgate.testing.keeper_parts import PASSWORD, TOKEN, UPSTREAM
 
 
 async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
@@ -38,11 +39,16 @@ async def test_status_shows_what_an_operator_asks_and_no_secret(rig):
     expected = {
         "name": "main",
         "product": "JupyterLab",
-        "address": "localhost:8888",
+        "address": "127.0.0.1:8888",
         "base_url": "/",
         "mounted_at": "/",
+        "at": "/",
+        "host": "",
+        "source": "configuration",
+        "allowed": [],
         "condition": "guarded",
         "since": "2027-01-15T08:00:00.000000Z",
+        "last_seen": "2027-01-15T08:00:00.000000Z",
         "hint": "",
     }
     assert ([expected], False) == (shown["upstreams"], shown["discovers"])
@@ -61,3 +67,14 @@ async def test_status_says_since_when_the_audit_fails(rig):
     rig.sink.broken = True
     await rig.keeper.mounts.look_once()
     assert "2027-01-15T08:00:00.000000Z" == (await board.show())["audit"]["failing_since"]
+
+
+async def test_status_shows_where_a_server_is_and_who_wanted_it_there(rig):
+    board = StatusBoard(rig.keeper, Children(rig.audit), rig.audit, rig.clock)
+    spec = RouteSpec(upstream=UPSTREAM, host="lab1.example.org", prefix="/x/", allowed=("ada",), token="of lab1")
+    rig.keeper.mounts.put(spec)
+    _, added = (await board.show())["upstreams"]
+    expected = {"mounted_at": "lab1.example.org/x/", "at": "lab1.example.org/x/", "host": "lab1.example.org"}
+    expected |= {"source": "runtime", "allowed": ["ada"], "condition": "unknown", "last_seen": None}
+    assert expected == {name: added[name] for name in expected}
+    assert "of lab1" not in json.dumps(added)

@@ -127,6 +127,12 @@ def test_a_program_reads_json():
     assert "hint" not in json.loads(respond(Respond(403, Reason.CROSS_SITE))[2])
 
 
+def test_a_program_is_told_when_the_server_answered_last():
+    told = json.loads(respond(Respond(503, Reason.UPSTREAM_REFUSED, says="Gone.", last_seen_unix=1_700_049_600.5))[2])
+    assert ("2023-11-15T12:00:00Z", "Gone.") == (told["last_seen"], told["message"])
+    assert "last_seen" not in json.loads(respond(Respond(503, Reason.UPSTREAM_REFUSED))[2])
+
+
 @pytest.mark.parametrize(("reason", "reloads"), [(Reason.UPSTREAM_CHECKING, True), (Reason.CROSS_SITE, False)])
 def test_a_page_reloads_by_itself_when_the_cause_may_pass(reason, reloads):
     _, headers, body = respond(Respond(503, reason), RequestKind.NAVIGATION)

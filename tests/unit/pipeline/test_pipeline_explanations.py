@@ -2,7 +2,7 @@
 
 import pytest
 
-from nbgate.pipeline.explanations import explain, explain_to
+from nbgate.pipeline.explanations import explain, explain_down, explain_to
 from nbgate.reasons import Reason
 
 
@@ -50,4 +50,25 @@ def test_what_a_login_or_a_token_may_not_is_told_in_its_own_words(reason):
     [("", "on its list."), ("the owners: ada, bob", "on its list. Ask the owners: ada, bob.")],
 )
 def test_whom_to_ask_is_said_where_there_is_somebody(contact, end):
-    assert explain_to(Reason.NOT_ALLOWED, contact).endswith(end)
+    assert explain_to(Reason.NOT_ALLOWED, contact, "/_nbgate").endswith(end)
+
+
+@pytest.mark.parametrize("own", ["/_nbgate", "/ipython/_nbgate"])
+@pytest.mark.parametrize(
+    ("reason", "address"), [(Reason.ROLE, "/account."), (Reason.SECOND_FACTOR_REQUIRED, "/account/totp;")]
+)
+def test_our_own_pages_are_named_where_they_are(reason, address, own):
+    assert f" {own}{address}" in explain_to(reason, "", own)
+    assert explain_to(reason, "", own) == explain(reason, own)[1]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_nothing_is_left_to_fill_in(reason):
+    assert "{" not in explain(reason)[1]
+
+
+def test_when_a_server_answered_last_is_said_where_it_is_known():
+    assert "It last answered at 02:13 UTC, 1 hour ago. Start it; this page reloads by itself." == explain_down(
+        1_700_014_400.0, 1_700_018_000.0
+    )
+    assert "" == explain_down(0.0, 1_700_018_000.0)

@@ -19,7 +19,7 @@ FIXED = {
 @pytest.mark.parametrize("page", [*Page, None])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_only_these_pages_are_fixed_and_only_for_reading(page, method):
-    answer = fixed_answer(page, method)
+    answer = fixed_answer(page, method, "/_nbgate")
     if page not in FIXED:
         assert None is answer
     elif method in {"GET", "HEAD"}:
@@ -37,6 +37,12 @@ def test_only_these_pages_are_fixed_and_only_for_reading(page, method):
     ],
 )
 def test_what_they_say(page, content_type, begins):
-    answer = fixed_answer(page, "GET")
+    answer = fixed_answer(page, "GET", "/_nbgate")
     assert content_type == answer.content_type
     assert answer.body.startswith(begins)
+
+
+@pytest.mark.parametrize("own", ["/_nbgate", "/a/b/_nbgate"])
+def test_a_password_is_changed_where_our_pages_are(own):
+    answer = fixed_answer(Page.CHANGE_PASSWORD, "GET", own)
+    assert (("Location", f"{own}/account/password"),) == answer.headers

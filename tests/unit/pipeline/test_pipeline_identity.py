@@ -22,12 +22,15 @@ LOCAL_HOP = Exposure(hosts=("gw.test",), trusted_hops=("127.0.0.1",))
 REFUSED = (Reason.WRONG_HOST, 421)
 
 
-def policy_of(exposure):
+LAB = Route(name="lab", prefix="/", host="lab1.example.org", upstream=Upstream(host="127.0.0.1", port=8888))
+
+
+def policy_of(exposure, *routes):
     return compile_policy(
         version=1,
         limits=Limits(),
         tables=shipped_tables(),
-        routes=(OWN,),
+        routes=(OWN, *routes),
         upstreams=(),
         sealing_keys=(SealingKey(id=0, secret=bytes(32)),),
         audit_failing_since_unix=0.0,
@@ -91,6 +94,30 @@ def test_a_connection_is_for_one_of_our_names(exposure, peer, server_name, hosts
     policy = policy_of(exposure)
     identity = Identity(make_client(peer, 4711), server_name)
     assert answers == [told(identity, policy, host) for host in hosts]
+
+
+@pytest.mark.parametrize(
+    ("exposure", "host", "answer"),
+    [
+        (NAMED, "lab1.example.org", STRANGER),
+        (NAMED, "LAB1.example.org:8443", STRANGER),
+        (NAMED, "gw.test", STRANGER),
+        (NAMED, "lab2.example.org", REFUSED),
+        (NAMED, "x.lab1.example.org", REFUSED),
+        (NAMED, "example.org", REFUSED),
+        # who names none takes any: a route with a name must not shut out those who come by another one
+        (ANY, "lab1.example.org", STRANGER),
+        (ANY, "192.0.2.1:8443", STRANGER),
+    ],
+)
+def test_the_name_of_a_route_is_one_of_ours(exposure, host, answer):
+    policy = policy_of(exposure, LAB)
+    assert answer == told(Identity(make_client(STRANGER, 4711)), policy, host)
+
+
+def test_the_name_of_a_route_that_is_gone_is_none_of_ours():
+    policy = policy_of(NAMED, LAB).with_routes(gone=("lab",))
+    assert REFUSED == told(Identity(make_client(STRANGER, 4711)), policy, "lab1.example.org")
 
 
 def test_the_client_is_found_for_each_header_block():

@@ -1,6 +1,7 @@
 """The order of judgement as one table: who asks for what, in which state of the world, and what happens."""
 
 import pytest
+from msgspec import structs
 
 from nbgate.access.paths import classify
 from nbgate.config.schema import Limits
@@ -8,7 +9,7 @@ from nbgate.http.head import HeadParser
 from nbgate.jupyter.paths import Socket
 from nbgate.model.client import Client
 from nbgate.model.keys import SealingKey
-from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState
+from nbgate.model.route import Condition, Route, RouteKind, Upstream, UpstreamState, UpstreamTls
 from nbgate.model.session import Session
 from nbgate.pipeline.request import AUDIT_GRACE_SECONDS, Asker, audit_grace_is_over, decide, login_location
 from nbgate.pipeline.upstream_heads import ConnectionHeads
@@ -194,7 +195,9 @@ WITH_SESSION = [
     (LAB1, "GET", "/logout", NAVIGATION, respond(404, "no-route")),
     (LAB1, "GET", "/_nbgate/login", NAVIGATION, forward("GET /_nbgate/login", "own")),
     (LAB1, "GET", "/favicon.ico", "", respond(200, "fixed")),
-    (LAB1, "GET", "/lab1/favicon.ico", "", forward("GET /base/favicon.ico", "lab1")),
+    (LAB1, "GET", "/lab1/favicon.ico", "", respond(200, "fixed")),
+    (LAB1, "POST", "/lab1/favicon.ico", EVIL, respond(405, "method-not-allowed")),
+    (LAB1, "GET", "/lab1/static/favicon.ico", "", forward("GET /base/static/favicon.ico", "lab1")),
 ]  # fmt: skip
 
 
@@ -273,6 +276,13 @@ def test_an_upstream_gets_requests_only_when_it_is_known_to_be_guarded(condition
     verdict = judge("GET", "/lab", policy=policy_of(ROOT, condition=condition))
     assert expected == told(verdict)
     assert hint == getattr(verdict, "hint", None)
+
+
+def test_a_server_whose_certificate_is_wrong_is_not_taken_for_another_users():
+    told_by = UpstreamTls(server_name="lab.example.org", pin="0" * 64)
+    route = structs.replace(ROOT, upstream=structs.replace(ROOT.upstream, tls=told_by))
+    verdict = judge("GET", "/lab", policy=policy_of(route, condition=Condition.FOREIGN))
+    assert respond(502, "upstream-certificate") == told(verdict)
 
 
 @pytest.mark.parametrize("condition", list(Condition))
@@ -445,4 +455,4 @@ def test_an_expired_session_is_nobody_to_the_keeper():
     ],
 )
 def test_the_login_page_is_told_where_to_come_back(path, location):
-    assert location == login_location(parse("GET", path))
+    assert location == login_location(parse("GET", path), policy_of(ROOT))

@@ -1,6 +1,7 @@
 """The head a client gets: framing, keep-alive, cookies, and when the upstream does not take its credential."""
 
 import pytest
+from msgspec.structs import replace
 
 from nbgate.crypto.sealing import Keyring
 from nbgate.errors import UpstreamProtocolError
@@ -8,7 +9,7 @@ from nbgate.http.head import HeadLimits, HeadParser
 from nbgate.http.response import parse_response_head
 from nbgate.model.keys import SealingKey
 from nbgate.model.route import Route, RouteKind, Upstream, UpstreamState
-from nbgate.pipeline.response import answer_head, judge_answer, switch_head
+from nbgate.pipeline.response import answer_head, body_rewriter, judge_answer, switch_head
 from nbgate.pipeline.verdict import Forward
 from nbgate.reasons import Reason
 from nbgate.rewrite.cookies import PURPOSE
@@ -17,8 +18,10 @@ from nbgate.rules.tables import shipped_tables
 
 TABLES = shipped_tables()
 KEYRING = Keyring((SealingKey(id=0, secret=bytes(32)),), purpose=PURPOSE)
-LAB = Route(name="lab1", prefix="/lab1/", base_url="/base/", upstream=Upstream(host="127.0.0.1", port=8888))
+LAB = Route(name="lab1", prefix="/lab1/", base_url="/lab1/", upstream=Upstream(host="127.0.0.1", port=8888))
+MOVED = replace(LAB, base_url="/base/")
 OWN = Route(name="own", prefix="/_nbgate/", upstream=Upstream(path="/run/pages.sock"), kind=RouteKind.OWN)
+OWN_BELOW = replace(OWN, prefix="/base/_nbgate/", base_url="/_nbgate/")
 
 
 def request(method="GET", *, minor=1, extra=""):
@@ -30,9 +33,9 @@ def response(*lines, status="200 OK", method="GET"):
     return parse_response_head("\r\n".join((f"HTTP/1.1 {status}", *lines, "", "")).encode("latin-1"), method=method)
 
 
-def forward(*, token="tok", cookie="", route=LAB, untouched=True, banner=False):
+def forward(*, token="tok", cookie="", route=LAB, untouched=True, banner=False, kernelspecs=False):
     state = UpstreamState(route=route.name, token=token, cookie=cookie)
-    return Forward(route, state, b"", socket=None, untouched=untouched, banner=banner)
+    return Forward(route, state, b"", socket=None, untouched=untouched, banner=banner, kernelspecs=kernelspecs)
 
 
 def build(answer, *, of=None, by=None, close=False, date=b""):
@@ -58,7 +61,7 @@ def lines_of(head):
 
 CHUNKED, CLOSE, KEEP = "Transfer-Encoding: chunked", "Connection: close", "Connection: keep-alive"
 LENGTH = "Content-Length: 5"
-HTML = "Content-Type: text/html"
+HTML, JSON = "Content-Type: text/html", "Content-Type: application/json"
 
 
 @pytest.mark.parametrize(
@@ -148,10 +151,60 @@ def test_without_the_banner_a_page_without_a_token_passes_as_it_is():
 
 
 @pytest.mark.parametrize("extra", [("Content-Encoding: gzip",), ("Content-Range: bytes 0-4/9",)])
-def test_a_page_that_cannot_be_read_is_refused(extra):
+@pytest.mark.parametrize(("route", "token"), [(LAB, "tok"), (MOVED, "tok"), (MOVED, "")])
+def test_a_page_that_cannot_be_read_is_refused(extra, route, token):
     status = "206 Partial Content" if "Range" in extra[0] else "200 OK"
     with pytest.raises(UpstreamProtocolError):
-        build(response(HTML, LENGTH, *extra, status=status), by=forward(untouched=False))
+        build(response(HTML, LENGTH, *extra, status=status), by=forward(untouched=False, route=route, token=token))
+
+
+@pytest.mark.parametrize(
+    ("route", "token", "content_type", "untouched", "kernelspecs", "rewrite"),
+    [
+        (MOVED, "", HTML, False, False, True),
+        (MOVED, "tok", HTML, False, False, True),
+        (MOVED, "", HTML, True, False, False),
+        (MOVED, "", JSON, True, True, True),
+        (MOVED, "tok", JSON, True, True, True),
+        (MOVED, "", JSON, True, False, False),
+        (OWN_BELOW, "", HTML, False, False, False),
+        (LAB, "", HTML, False, False, False),
+    ],
+)
+def test_what_names_addresses_is_rewritten_where_they_are_not_the_public_ones(
+    route, token, content_type, untouched, kernelspecs, rewrite
+):
+    by = forward(route=route, token=token, untouched=untouched, kernelspecs=kernelspecs)
+    built = build(response(content_type, LENGTH, 'ETag: "x"'), by=by)
+    assert (rewrite, rewrite, rewrite and kernelspecs) == (built.rewrite, built.chunked, built.kernelspecs)
+    assert rewrite == ("Cache-Control: no-store" in lines_of(built.data)) == ('ETag: "x"' not in lines_of(built.data))
+
+
+def test_the_banner_is_added_to_pages_alone():
+    by = forward(route=MOVED, untouched=True, banner=True, kernelspecs=True)
+    assert not build(response(JSON, LENGTH), by=by).banner
+
+
+@pytest.mark.parametrize(
+    ("by", "content_type", "body", "left"),
+    [
+        (forward(untouched=False), HTML, b"<head><a href=/lab1/tree?token=tok>", b'<head>+<a href="/lab1/tree?token=">'),
+        (forward(untouched=False, route=MOVED), HTML, b"<head><a href='/base/tree'>", b"<head>+<a href='/lab1/tree'>"),
+        (forward(untouched=False, route=MOVED, token=""), HTML, b"<p><a href='/base/tree'>", b"<p><a href='/lab1/tree'>"),
+        (
+            forward(route=MOVED, kernelspecs=True),
+            JSON,
+            b'{"resources": {"x": "/base/kernelspecs/x"}}',
+            b'{"resources": {"x": "/lab1/kernelspecs/x"}}',
+        ),
+        (forward(route=MOVED), JSON, b'{"resources": {"x": "/base/kernelspecs/x"}}', None),
+    ],
+)  # fmt: skip
+def test_what_a_body_goes_through(by, content_type, body, left):
+    by = Forward(by.route, by.state, b"", None, by.untouched, banner=True, kernelspecs=by.kernelspecs)
+    answer = response(content_type, LENGTH)
+    rewriter = body_rewriter(build(answer, by=by), answer, request(), by, b"+")
+    assert left == (None if rewriter is None else rewriter.feed(body) + rewriter.finish())
 
 
 @pytest.mark.parametrize(
@@ -168,6 +221,8 @@ def test_a_page_that_cannot_be_read_is_refused(extra):
         ("302 Found", "/base/login", "", None),
         ("302 Found", "/login", "tok", None),
         ("302 Found", "/base/login/x", "tok", None),
+        ("302 Found", "/base/auth/login?next=%2F", "tok", Reason.UPSTREAM_REJECTED_CREDENTIAL),
+        ("302 Found", "/auth/login", "tok", None),
         ("302 Found", "/base/lab", "tok", None),
         ("302 Found", None, "tok", None),
         ("201 Created", "/base/login", "tok", None),
@@ -175,11 +230,11 @@ def test_a_page_that_cannot_be_read_is_refused(extra):
 )
 def test_when_the_upstream_does_not_take_its_credential(status, location, token, reason):
     lines = ("Content-Length: 0",) if location is None else ("Content-Length: 0", f"Location: {location}")
-    assert reason is judge_answer(response(*lines, status=status), forward(token=token))
+    assert reason is judge_answer(response(*lines, status=status), forward(token=token, route=MOVED))
 
 
 def test_an_upstreams_cookies_are_sealed_and_the_keepers_pass_as_they_are():
-    answer = response("Set-Cookie: sid=secret; Path=/base/", "Set-Cookie: _xsrf=x", LENGTH)
+    answer = response("Set-Cookie: sid=secret; Path=/lab1/", "Set-Cookie: _xsrf=x", LENGTH)
     sealed = [line for line in lines_of(build(answer).data) if line.startswith("Set-Cookie:")]
     assert sealed[0].startswith("Set-Cookie: nbg-lab1-sid=")
     assert sealed[0].endswith("; Path=/lab1/; HttpOnly; Secure; SameSite=Lax")
@@ -193,7 +248,7 @@ def test_an_upstreams_cookies_are_sealed_and_the_keepers_pass_as_they_are():
 
 def test_the_request_id_the_date_and_the_mapped_location_are_there():
     answer = response("Location: /base/tree", LENGTH, status="302 Found")
-    lines = lines_of(build(answer, date=b"Date: now\r\n").data)
+    lines = lines_of(build(answer, by=forward(route=MOVED), date=b"Date: now\r\n").data)
     assert "HTTP/1.1 302 Found" == lines[0]
     assert {"X-Request-ID: id1", "Date: now", "Location: /lab1/tree"} <= set(lines)
 

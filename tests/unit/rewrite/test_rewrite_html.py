@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from nbgate.rewrite.html import BANNER, MAX_CONFIG_BYTES, MAX_TAG_BYTES, PageRewriter
+from nbgate.rewrite.html import MAX_CONFIG_BYTES, MAX_SCRIPT_BYTES, MAX_TAG_BYTES, PageRewriter, banner_script
+
+BANNER = banner_script("/_nbgate")
 
 TOKEN = "5ekrettoken0123456789abcdef0123456789abcdef0123"
 PAGES = sorted((Path(__file__).parent / "pages").glob("*.html"))
@@ -243,7 +245,7 @@ def test_a_script_with_an_endless_tag_is_still_a_script() -> None:
 
 
 class Prefix:
-    """What a later rule for prefixes would do."""
+    """What rules for prefixes do, in small."""
 
     def attribute(self, tag: bytes, name: bytes, value: bytes) -> bytes:
         return b"/user/ada" + value if (tag, name) == (b"a", b"href") else value
@@ -260,6 +262,72 @@ def test_further_edits_come_after_the_scrub() -> None:
         + CONFIG
         + b'{"baseUrl": "/user/ada/\\u003c/script\\u003e\\u0027\\u0026", "token": ""}</script>'
     )
+
+
+def edit_script(text: bytes) -> bytes:
+    return text.replace(b"'/", b"'/user/ada/")
+
+
+def edited(page: bytes, token: str = TOKEN, step: int = 0) -> bytes | None:
+    """Return the page with more edits than of the token, fed whole or in pieces of `step`; None when it was cut."""
+    rewriter = PageRewriter(token, edits=(Prefix(),), edit_script=edit_script)
+    pieces = [page[at : at + step] for at in range(0, len(page), step)] if step else [page]
+    out = b"".join(map(rewriter.feed, pieces)) + rewriter.finish()
+    return None if rewriter.leaked else out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<script>x='/y';</script>", b"<script>x='/user/ada/y';</script>"),
+        (b"<SCRIPT type=text/javascript>'/</scrip' </ScRiPt>", b"<SCRIPT type=text/javascript>'/user/ada/</scrip' </ScRiPt>"),
+        (b"<script async data-src='x'>'/'</script>", b"<script async data-src='x'>'/user/ada/'</script>"),
+        (b"<script src=x>'/'</script>", b"<script src=x>'/'</script>"),
+        (b"<script SRC=''>'/'</script>", b"<script SRC=''>'/'</script>"),
+        (b"<script/>'/'", b"<script/>'/'"),
+        (b"<style>'/'</style>", b"<style>'/'</style>"),
+        (b"<title>'/'</title>", b"<title>'/'</title>"),
+        (b"<p>'/'</p>", b"<p>'/'</p>"),
+        (b"<!-- <script>'/'</script> -->", b"<!-- <script>'/'</script> -->"),
+        (b"<script></script>", b"<script></script>"),
+        (b"<script>'/'", b"<script>'/'"),
+        (CONFIG + b'{"x": "\'/"}</script>', CONFIG + b'{"x": "\'/"}</script>'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("token", [TOKEN, ""])
+def test_an_inline_script_is_edited(before: bytes, after: bytes, token: str) -> None:
+    assert after == edited(before, token=token) == edited(before, token=token, step=1)
+
+
+def test_an_inline_script_streams_where_nobody_edits_it() -> None:
+    """Voila's pages come over minutes."""
+    held = PageRewriter(TOKEN, edits=(Prefix(),), edit_script=edit_script)
+    streams = PageRewriter(TOKEN, edits=(Prefix(),))
+    assert (b"<script>", b"<script>x='/y") == (held.feed(b"<script>x='/y"), streams.feed(b"<script>x='/y"))
+
+
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("end", [b"</script>'/'", b""])
+def test_a_long_inline_script_passes_as_it_is(over: int, end: bytes) -> None:
+    text = b"'/'" + b" " * (MAX_SCRIPT_BYTES + over - len(b"'/'"))
+    expected = text if over or not end else text.replace(b"'/'", b"'/user/ada/'")
+    page, expected = b"<script>" + text + end, b"<script>" + expected + end
+    assert expected == edited(page) == edited(page, step=50_000) == edited(page, step=1_000)
+
+
+@pytest.mark.parametrize("tail", [b"", b"</script><a href=/x>"])
+@pytest.mark.parametrize("step", [0, 1 << 20])
+def test_a_long_page_configuration_is_a_leak_only_where_there_is_a_token(tail: bytes, step: int) -> None:
+    page = CONFIG + b'{"baseUrl": "/"}' + b" " * MAX_CONFIG_BYTES + tail
+    assert edited(page, token=TOKEN, step=step) is None
+    assert page.replace(b"href=/x", b'href="/user/ada/x"') == edited(page, token="", step=step)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_page_configuration_without_an_end_is_a_leak_only_where_there_is_a_token(step: int) -> None:
+    page = CONFIG + b'{"baseUrl": "/"'
+    assert edited(page, token=TOKEN, step=step) is None
+    assert page == edited(page, token="", step=step)
 
 
 def test_without_a_token_nothing_counts_as_a_leak() -> None:

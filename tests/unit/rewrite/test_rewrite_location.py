@@ -47,6 +47,57 @@ def test_addresses_of_the_upstream_become_public_paths(value: str, same: str | N
     assert deep == map_location(value, DEEP)
 
 
+UP = Route(name="ada", prefix="/", upstream=UPSTREAM, base_url="/ipython/")
+
+
+@pytest.mark.parametrize(
+    ("value", "mapped"),
+    [
+        ("/ipython/", "/"),
+        ("/ipython/lab?next=%2Fipython%2Flab", "/lab?next=%2Flab"),
+        ("/ipython//evil.example/", None),
+        ("/ipython/\\evil.example/", None),
+        ("/ipython/\t/evil.example/", None),
+        ("http://127.0.0.1:8888/ipython//evil.example/", None),
+        ("/ipython/login?next=%2Fipython%2F%2Fevil.example", "/login?next=%2Fipython%2F%2Fevil.example"),
+        ("/ipython/login?next=/ipython//evil.example", "/login?next=/ipython//evil.example"),
+        ("/ipython/login?next=/ipython/%5Cevil.example", "/login?next=/ipython/%5Cevil.example"),
+    ],
+)
+def test_where_the_prefix_is_the_root_no_path_becomes_another_host(value: str, mapped: str | None) -> None:
+    assert mapped == map_location(value, UP)
+
+
+@pytest.mark.parametrize(
+    ("query", "mapped"),
+    [
+        ("next=%2Fipython%2Flab%3Fx", "next=%2Fuser%2Fada%2Flab%3Fx"),
+        ("next=%2fipython%2flab", "next=%2Fuser%2Fada%2Flab"),
+        ("next=/ipython/lab", "next=/user/ada/lab"),
+        ("next=%2Fipython%2F", "next=%2Fuser%2Fada%2F"),
+        ("a=/ipython/&next=/ipython/x&b=/ipython/", "a=/ipython/&next=/user/ada/x&b=/ipython/"),
+        ("next=/ipython/x#next=/ipython/", "next=/user/ada/x#next=/ipython/"),
+        ("xnext=/ipython/x", "xnext=/ipython/x"),
+        ("next=%2Fipython", "next=%2Fipython"),
+        ("next=%2Fother", "next=%2Fother"),
+        ("next=https://evil.example/ipython/", "next=https://evil.example/ipython/"),
+        ("next=//evil.example/", "next=//evil.example/"),
+        ("next=", "next="),
+        ("next=%2Fipython%2F%00", "next=%2Fipython%2F%00"),
+    ],
+)
+def test_the_path_to_which_a_login_goes_on_is_mapped_in_its_spelling(query: str, mapped: str) -> None:
+    assert f"/user/ada/login?{mapped}" == map_location(f"/ipython/login?{query}", DEEP)
+    assert f"/elsewhere?{query}" == map_location(f"/elsewhere?{query}", DEEP)
+    assert f"/ipython/login?{query}" == map_location(f"/ipython/login?{query}", SAME)
+
+
+def test_the_root_as_base_url_is_mapped_in_a_query_too() -> None:
+    down = Route(name="ada", prefix="/lab1/", upstream=UPSTREAM)
+    assert "/lab1/login?next=%2Flab1%2Flab" == map_location("/login?next=%2Flab", down)
+    assert "/lab1/login?next=%2F%2Fevil.example" == map_location("/login?next=%2F%2Fevil.example", down)
+
+
 def test_an_upstream_on_a_socket_calls_itself_localhost() -> None:
     route = Route(name="lab", prefix="/", upstream=Upstream(path="/run/jupyter.sock"))
     assert map_location("http://localhost/lab", route) == "/lab"
@@ -78,3 +129,4 @@ def test_links_stay_absolute_where_they_were(value: str, expected: str) -> None:
 def test_a_path_outside_the_base_url_stays() -> None:
     assert map_path("/ipython", DEEP) == "/ipython"
     assert map_path("/ipython/x", SAME) == "/ipython/x"
+    assert map_path("//x", SAME) is None

@@ -4,7 +4,7 @@ import pytest
 from nbgate.http.head import HeadLimits, HeadParser, RequestHead
 from nbgate.http.headers import make_tables
 from nbgate.http.target import parse_target
-from nbgate.model.route import Route, Upstream
+from nbgate.model.route import Route, Upstream, UpstreamTls
 from nbgate.rewrite.request import UpstreamAccess, UpstreamHeads, strip_token
 
 LAB = Route(name="lab", prefix="/", upstream=Upstream(host="127.0.0.1", port=8888))
@@ -27,6 +27,19 @@ def build(head: RequestHead, access: UpstreamAccess = ACCESS, **changes: object)
     assert built.endswith(b"\r\n")
     assert not built.endswith(b"\r\n\r\n")
     return built.decode("ascii").split("\r\n")[:-1]
+
+
+def test_the_credential_is_sent_as_its_server_knows_it() -> None:
+    assert ["Authorization: Bearer T0K3N"] == [
+        line for line in build(parse(), bearer=True) if line.startswith("Authorization")
+    ]
+
+
+def test_an_upstream_that_speaks_https_is_named_so() -> None:
+    secure = msgspec.structs.replace(LAB.upstream, tls=UpstreamTls(server_name="lab.test", pin="0" * 64))
+    head = parse("Origin: https://gw.test:8443", "Referer: https://gw.test:8443/x")
+    lines = build(head, route=msgspec.structs.replace(LAB, upstream=secure))
+    assert {"Origin: https://127.0.0.1:8888", "Referer: https://127.0.0.1:8888/x"} <= set(lines)
 
 
 def test_the_upstream_gets_its_own_authority_our_credential_and_what_may_pass() -> None:

@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from nbgate.http.headers import make_tables
 from nbgate.http.response import ResponseHead, parse_response_head
@@ -26,10 +27,11 @@ def build(
     set_cookies: bytes = b"",
     heads: ClientHeads | None = None,
     user_content: bool = False,
+    route: Route = LAB,
 ) -> list[str]:
     built = (heads or ClientHeads(TABLES)).build(
         response,
-        route=LAB,
+        route=route,
         public_origin="https://gw.test:8443",
         rewritten=rewritten,
         set_cookies=set_cookies,
@@ -189,6 +191,48 @@ def test_pages_are_rewritten_and_nothing_else(
     response = parse(*lines, status=status, method=method)
     assert plan is plan_body(response, method=method, untouched=untouched)
     assert is_document(response, method=method, untouched=untouched) == (plan is not BodyPlan.PASS)
+
+
+JSON = "Content-Type: Application/JSON; charset=UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "method", "plan"),
+    [
+        ((JSON,), "200 OK", "GET", BodyPlan.KERNELSPECS),
+        ((JSON, f"Content-Length: {1 << 20}"), "200 OK", "GET", BodyPlan.KERNELSPECS),
+        ((JSON, f"Content-Length: {(1 << 20) + 1}"), "200 OK", "GET", BodyPlan.PASS),
+        ((JSON, "Content-Encoding: identity"), "200 OK", "GET", BodyPlan.KERNELSPECS),
+        ((JSON, "Content-Encoding: gzip"), "200 OK", "GET", BodyPlan.PASS),
+        ((JSON,), "200 OK", "HEAD", BodyPlan.PASS),
+        ((JSON,), "206 Partial Content", "GET", BodyPlan.PASS),
+        ((JSON,), "304 Not Modified", "GET", BodyPlan.PASS),
+        ((JSON,), "404 Not Found", "GET", BodyPlan.PASS),
+        (("Content-Type: text/plain",), "200 OK", "GET", BodyPlan.PASS),
+        ((), "200 OK", "GET", BodyPlan.PASS),
+        ((HTML,), "404 Not Found", "GET", BodyPlan.REWRITE),
+    ],
+)
+def test_a_list_of_kernels_is_mapped_where_it_can_be_read(
+    lines: tuple[str, ...], status: str, method: str, plan: BodyPlan
+) -> None:
+    """What cannot be read passes: a 502 in its place would cost more than a picture."""
+    response = parse(*lines, status=status, method=method)
+    assert plan is plan_body(response, method=method, untouched=True, kernelspecs=True)
+    assert plan is BodyPlan.REWRITE or BodyPlan.PASS is plan_body(response, method=method, untouched=True)
+
+
+def test_reports_about_a_policy_go_to_the_public_address() -> None:
+    line = "Content-Security-Policy: frame-ancestors 'self'; report-uri /api/security/csp-report"
+    assert line.replace("/api", "/user/ada/api") in build(parse(line))
+
+
+def test_what_was_built_for_a_route_is_built_anew_when_it_has_another_base_url() -> None:
+    """The same bytes of an upstream are one object, and a route keeps its name."""
+    heads, response = ClientHeads(TABLES), parse("Location: /ipython/lab")
+    assert "Location: /user/ada/ipython/lab" in build(response, heads=heads)
+    assert "Location: /user/ada/lab" in build(response, heads=heads, route=replace(LAB, base_url="/ipython/"))
+    assert "Location: /ipython/lab" in build(response, heads=heads, route=replace(LAB, base_url="/user/ada/"))
 
 
 OPENER = "Cross-Origin-Opener-Policy"

@@ -126,3 +126,14 @@ def test_ten_thousand_rules_cost_less_than_a_millisecond():
         finds(table, "/api/contents/a.ipynb")
     assert time.process_time() - started < 0.1
     assert ["r9999"] == finds(table, "/closed9999/a")
+
+
+def test_ports_are_closed_anew_in_another_table_of_the_same_rules():
+    exception = "/proxy/{server_proxy_port}/**"
+    rules = Rules(rules=(rule("/proxy/**", except_=(exception,)),), server_proxy_ports=(8050, 9999))
+    table = RuleTable(rules, (8050,))
+    other = table.with_closed((9999, 1))
+    assert [["r"], []] == [finds(table, f"/proxy/{port}/x") for port in (8050, 9999)]
+    assert [[], ["r"]] == [finds(other, f"/proxy/{port}/x") for port in (8050, 9999)]
+    plain = RuleTable(Rules(rules=rules.rules))
+    assert plain is plain.with_closed((8050,))

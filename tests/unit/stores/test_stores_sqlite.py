@@ -71,6 +71,7 @@ state.users.add(User(name="ada", password_hash="$hash", created_unix=1.0))
 session = Session(id=bytes(32), user="ada", created_unix=1.0, absolute_unix=2.0)
 state.sessions.create(StoredSession(session=session, last_seen_unix=1.0, cred_epoch=1), spent=Spent(totp_step=7))
 state.values.put("lockdown", b"1")
+state.routes.put("/lab/", b"2")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -83,6 +84,7 @@ def test_what_was_stored_survives_a_process_that_is_killed(path):
     state = open_state(path)
     spent = msgspec.structs.replace(ADA, totp_step=7)
     assert ((spent,), (LOGIN,), b"1") == (state.users.all(), state.sessions.all(), state.values.get("lockdown"))
+    assert (("/lab/", b"2"),) == state.routes.all()
     state.close()
 
 
@@ -95,9 +97,10 @@ def test_changes_are_synced_fully_and_activity_is_not(path):
     state.sessions.touch({bytes(32): 5.0})
     state.sessions.end([bytes(32)])
     state.values.put("lockdown", b"1")
+    state.routes.put("/lab/", b"2")
     state.close()
     full, normal = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
-    assert [full, full, normal, full, full] == [sql for sql in seen if sql.startswith("PRAGMA synchronous")]
+    assert [full, full, normal, full, full, full] == [sql for sql in seen if sql.startswith("PRAGMA synchronous")]
 
 
 def test_the_log_mode_and_the_checks_of_references_are_on(path):
@@ -144,7 +147,7 @@ def test_the_database_of_another_program_is_refused(path):
         open_state(path)
 
 
-@pytest.mark.parametrize("version", [0, 3, -1])
+@pytest.mark.parametrize("version", [0, 4, -1])
 def test_the_schema_of_another_version_is_refused(path, version):
     make(path)
     with closing(sqlite3.connect(path)) as other:
@@ -152,7 +155,7 @@ def test_the_schema_of_another_version_is_refused(path, version):
     before = path.read_bytes()
     with pytest.raises(StoreError, match="of another nbgate") as caught:
         open_state(path)
-    assert f"{path}: schema {version}, not 2; use the nbgate that wrote it, or a newer one" == caught.value.hint
+    assert f"{path}: schema {version}, not 3; use the nbgate that wrote it, or a newer one" == caught.value.hint
     assert before == path.read_bytes()
 
 

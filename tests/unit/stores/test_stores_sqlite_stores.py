@@ -57,13 +57,15 @@ def test_what_cannot_be_stored_changes_nothing(state):
     assert (ADA,) == state.users.all()
 
 
-def test_values_and_all_of_a_session_are_there_after_reopening(state, tmp_path):
+def test_values_routes_and_all_of_a_session_are_there_after_reopening(state, tmp_path):
     state.sessions.create(LOGIN)
     session = msgspec.structs.replace(LOGIN.session, generation=2, key=b"2" * 32, former=bytes(32), rotate_unix=9.5)
     changed = msgspec.structs.replace(LOGIN, session=session, retired=(b"3" * 32,))
     assert state.sessions.replace(LOGIN, changed)
     state.values.put("throttle", b"\0")
+    state.routes.put("/lab/", b"\xff")
     state.close()
     again = open_state(tmp_path / "state.db")
     assert (changed, b"\0") == (again.sessions.get(bytes(32)), again.values.get("throttle"))
+    assert (("/lab/", b"\xff"),) == again.routes.all()
     again.close()

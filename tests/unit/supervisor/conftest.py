@@ -74,7 +74,15 @@ class Harness:
     """Drives a supervisor step by step in this process until something has happened."""
 
     def __init__(
-        self, tmp_path, *, keeper: str = KEEPER, worker: str = WORKER, workers=1, ip="127.0.0.1", http_port=0
+        self,
+        tmp_path,
+        *,
+        keeper: str = KEEPER,
+        worker: str = WORKER,
+        workers=1,
+        ip="127.0.0.1",
+        http_port=0,
+        base_url="/",
     ) -> None:
         self._log = tmp_path / "log"
         self._log.touch()
@@ -92,6 +100,7 @@ class Harness:
             workers=workers,
             ip=ip,
             http_port=http_port,
+            base_url=base_url,
             drain_seconds=20.0,
         )
         self.sockets = bind_sockets(ip, 0)

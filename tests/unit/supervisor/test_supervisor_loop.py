@@ -45,6 +45,14 @@ def test_a_worker_is_told_which_sockets_speak_plain_http_and_so_is_the_operator(
     assert [] == house.opened[1:]
 
 
+def test_what_is_said_to_be_typed_holds_the_base_url(supervise):
+    house = supervise(base_url="/ipython/")
+    house.until_logged("keeper Listening")
+
+    assert [f"nbgate: listening on https://127.0.0.1:{house.port}/ipython/"] == house.said
+    assert 1 == house.count(f"keeper Listening(urls=('https://127.0.0.1:{house.port}/ipython/',)")
+
+
 def test_nobody_listens_before_the_keeper_is_ready(supervise):
     house = supervise(keeper="import sys\n" + NEVER_READY)
     house.until_logged("keeper start")

@@ -118,14 +118,21 @@ class Browser:
         return self.rig.keeper.find_session(self.session.id) is not None
 
     async def _ask(self, method, path, body, headers):
+        path = inward(path, self.rig.keeper.config.base_url)
         sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         async with self.client.request(method, path, data=body, headers=sent, allow_redirects=False) as answer:
             shown = Shown(answer.status, answer.headers, await answer.text())
         if answer.content_type == "text/html" and shown.raw:
-            look_over(shown)
+            look_over(shown, self.rig.keeper.config.base_url)
         return shown
+
+
+def inward(path, home):
+    """Return a public path as a worker asks for it here."""
+    own = f"{home}_nbgate/"
+    return f"/_nbgate/{path.removeprefix(own)}" if path.startswith(own) else path
 
 
 def attempt(name="ada", **offered):
@@ -146,12 +153,18 @@ def codes_of(shown):
     return re.search(r'<pre class="codes"[^>]*>(.*?)</pre>', shown.raw, re.DOTALL)[1].split()
 
 
-def look_over(shown):
-    """Judge what holds for every page: nothing inline, one heading, every field named for who cannot see it."""
+def look_over(shown, home="/"):
+    """Judge what holds for every page: nothing inline, one heading, every field named for who cannot see it.
+
+    Whatever leads somewhere leads below `home`, where the gateway is reached.
+    """
     raw = shown.raw
+    own = re.escape(f"{home}_nbgate/")
+    for target in re.findall(r'(?:href|src|action)="([^"]*)"', raw):
+        assert re.match(rf"{re.escape(html.escape(home))}|data:|otpauth:|https://|#", target), target
     assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
     assert "no-store" == shown.headers["Cache-Control"]
-    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?! src=\"/_nbgate/static/)", raw)
+    assert not re.search(rf'<style|\sstyle=|\son\w+=|"javascript:|<script(?! src="{own}static/)', raw)
     assert 1 == len(re.findall(r"<h1", raw))
     assert re.search(r"<title>[^<·]+ · nbgate</title>", raw)
     ids = re.findall(r'\sid="([^"]+)"', raw)
@@ -162,7 +175,7 @@ def look_over(shown):
         assert set(named.split()) <= set(ids), named
     for form in re.findall(r"<form[^>]*>.*?</form>", raw, re.DOTALL):
         assert form.count('<button type="submit">') == 1
-        assert 'action="/_nbgate/' in form
+        assert re.search(rf'action="{own}', form)
     assert ("Error: " in raw) == ('id="problem"' in raw)
 
 

@@ -3,6 +3,7 @@ from contextlib import asynccontextmanager, contextmanager
 import aiohttp
 import pytest
 from browsing import Browser
+from houses import House
 
 from nbgate.keeper.server import serving
 from nbgate.keeper.setup import Setup
@@ -41,11 +42,18 @@ async def _client_of(app, path):
 
 
 @pytest.fixture
-async def client(rig, tmp_path, client_of):
+async def client(rig, tmp_path, client_of, house):
     """A client of the own pages."""
     setup = Setup(folder=tmp_path, accounts=rig.keeper.accounts, clock=rig.clock, random_bytes=rig.random_bytes)
-    async with client_of(make_pages_app(rig.keeper, setup, rig.clock), tmp_path / "pages.sock") as client:
+    app = make_pages_app(rig.keeper, setup, rig.clock, read=house)
+    async with client_of(app, tmp_path / "pages.sock") as client:
         yield client
+
+
+@pytest.fixture
+def house():
+    """What the notebook servers answer who asks what runs in them."""
+    return House()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import re
 
 import pytest
 from browsing import with_config
+from houses import Town
 
 from nbgate.model.session import Scope
 from nbgate.testing.keeper_parts import PASSWORD
@@ -34,11 +35,29 @@ async def test_a_token_is_shown_once(ada, rig):
     assert "(in 30 days)" in listed.text
 
 
-async def test_routes_are_prefixes_with_spaces_between(ada, rig):
-    await make(ada, routes=" /lab1/  /lab2/ ", scope="read")
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        ("", "gw.test:8443/a/api/status"),
+        ("/b/", "gw.test:8443/b/"),
+        ("/c/ /d/", "gw.test:8443/d/api/status"),
+        ("lab.test/", "lab.test:8443/api/status"),
+        ("/c/", "gw.test:8443/_nbgate/api/session"),  # it is bob's
+        ("/nothing/", "gw.test:8443/_nbgate/api/session"),
+    ],
+)
+async def test_the_example_is_an_address_that_the_token_opens(ada, rig, routes, expected):
+    town = Town(rig).add("/d/", product="Jupyter Notebook").add("/a/").add("/b/", product="Voilà")
+    town.add("/c/", allowed=("bob",)).add("/", host="lab.test")
+    made = await make(ada, routes=routes)
+    assert [f"https://{expected}"] == re.findall(r"https://[^\s<]+", made.text)
+
+
+async def test_routes_are_places_with_spaces_between(ada, rig):
+    await make(ada, routes=" /lab1/  Lab2.example.org/ ", scope="read")
     stored = token_of(rig)
-    assert (("/lab1/", "/lab2/"), Scope.READ) == (stored.session.routes, stored.session.scope)
-    assert "/lab1/, /lab2/" in (await ada.go(PAGE)).text
+    assert (("/lab1/", "lab2.example.org/"), Scope.READ) == (stored.session.routes, stored.session.scope)
+    assert "/lab1/, lab2.example.org/" in (await ada.go(PAGE)).text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +74,7 @@ async def test_routes_are_prefixes_with_spaces_between(ada, rig):
         ({"days": "91"}, 400, "1 to 90 days"),
         ({"days": "1e1"}, 400, "1 to 90 days"),
         ({"days": "٣"}, 400, "1 to 90 days"),
-        ({"routes": "lab1"}, 400, "prefix"),
+        ({"routes": "lab1"}, 400, "no place of a notebook server"),
         ({"password": "wrong horse battery"}, 403, "The password or the code is wrong."),
     ],
 )

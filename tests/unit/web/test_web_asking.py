@@ -67,7 +67,28 @@ def test_an_attempt_says_what_was_offered_and_from_where():
     ],
 )
 def test_a_login_leads_to_notebooks_and_to_own_pages_that_only_show(values, expected):
-    assert expected == landing_of(values)
+    assert expected == landing_of(values, "/")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/ipython/lab/tree/a.ipynb?x=1", "/ipython/lab/tree/a.ipynb?x=1"),
+        ("/ipython/", "/ipython/"),
+        ("/ipython/_nbgate/servers", "/ipython/_nbgate/servers"),
+        ("/ipython/_nbgate/logout", None),
+        ("/ipython/%5fnbgate/logout", None),
+        ("/_nbgate/logout", None),
+        ("/_nbgate/servers", None),
+        ("/%5Fnbgate/logout", None),
+        ("/ipython/../_nbgate/logout", None),
+        ("/lab", None),
+        ("/ipython", None),
+        ("//ipython/lab", None),
+    ],
+)
+def test_below_a_base_url_a_login_leads_nowhere_else(value, expected):
+    assert expected == landing_of([value], "/ipython/")
 
 
 def test_no_landing_changes_anything():

@@ -3,9 +3,11 @@ import shutil
 
 import pytest
 
-from nbgate.rewrite.html import BANNER
+from nbgate.rewrite.html import banner_script
 from nbgate.web.answers import FOLDER
 from nbgate.web.assets import PREFIX, Assets
+
+BANNER = banner_script("/_nbgate")
 
 FILES = {"banner.js", "diagnose.js", "logo.svg", "signed-in.js", "style.css"}
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from nbgate.keeper.server import error_middleware
 from nbgate.web.answers import json_answer, json_error
-from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_form, read_json
+from nbgate.web.bodies import MAX_BODY_BYTES, BodyError, Fields, read_form, read_json, read_object
 
 FIELDS = Fields(frozenset({"a"}), frozenset({"b"}))
 
@@ -20,12 +20,16 @@ async def client(client_of, tmp_path):
     async def json(request):
         return json_answer(dict(await read_json(request, FIELDS)))
 
+    async def values(request):
+        return json_answer(dict(await read_object(request)))
+
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[error_middleware(lambda request, status, public, hint: json_error(status, public, hint))],
     )
     app.router.add_post("/form", form)
     app.router.add_post("/json", json)
+    app.router.add_post("/object", values)
     async with client_of(app, tmp_path / "s") as client:
         yield client
 
@@ -88,3 +92,26 @@ async def test_a_body_that_breaks_off_is_no_fault_of_ours(client, tmp_path, caps
 
 def test_a_refusal_has_its_own_status():
     assert 418 == BodyError(418, "teapot").status
+
+
+@pytest.mark.parametrize("value", [{}, {"a": "é"}, {"a": ["1", "2"], "b": True, "c": None, "d": 1.5, "e": []}])
+async def test_an_object_arrives_as_it_was_sent(client, value):
+    async with client.post("/object", json=value) as answer:
+        assert (200, value) == (answer.status, await answer.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("[1]", "expected a JSON object"),
+        ('{"a":1,"a":1}', "duplicate field"),
+        ('{"a":{}}', "expected texts and lists of texts"),
+        ('{"a":[{"b":1}]}', "expected texts and lists of texts"),
+        ('{"a":[[]]}', "expected texts and lists of texts"),
+        ('{"a":["\\ud800"]}', "malformed text"),
+        ('{"\\ud800":1}', "malformed text"),
+    ],
+)
+async def test_what_is_no_plain_object_is_refused(client, body, error):
+    async with client.post("/object", data=body, headers={"Content-Type": "application/json"}) as answer:
+        assert (400, {"error": error}) == (answer.status, await answer.json())
