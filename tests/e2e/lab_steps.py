@@ -111,14 +111,18 @@ def use_terminal(page: Page, base_url: str, root):
 def write_file_by_terminal(page: Page, root, screen: str = ".jp-Terminal .xterm-screen"):
     """Write a file with the terminal that is shown, and see it."""
     made = root / "by-terminal.txt"
+
+    def is_there():
+        return made.exists() and made.read_text() == "42\n"
+
     for _ in range(STEP_MS // TRY_MS):
         page.locator(screen).first.click(timeout=STEP_MS)
         page.keyboard.press("Control+c")
-        page.keyboard.type("echo $((6*7)) > by-terminal.txt\n")
+        page.keyboard.type("echo $((6*7)) > by-terminal.txt\n")  # a terminal that is still opening swallows keys
         with contextlib.suppress(TimeoutError):
-            wait_until(made.exists, what="the terminal's file", deadline_seconds=TRY_MS / 1000)
-            break
-    wait_until(lambda: made.read_text() == "42\n", what="42 from the terminal")
+            wait_until(is_there, what="the terminal's file", deadline_seconds=TRY_MS / 1000)
+            return
+    assert is_there()
 
 
 def upload_file(page: Page, root, file):
