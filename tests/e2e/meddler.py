@@ -6,7 +6,8 @@ Every plain request gets a connection of its own, so that the head of each one c
 import asyncio
 import contextlib
 import ssl
-import threading
+
+from between import Between
 
 HEAD_END = b"\r\n\r\n"
 SMALL_BYTES = 64 << 10
@@ -24,52 +25,18 @@ PASS, STRIP, KILL, HOLD_ANSWER, HOLD_FRAMES, DELAY, CUT_LARGE = (
 )
 
 
-class Meddler:
-    """Listens on `port` while it is entered; `way` says what is done to websockets, from the next one on."""
+class Meddler(Between):
+    """Stands in front of the gateway; `way` says what is done to websockets, from the next one on."""
 
     def __init__(self, gateway, host):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(gateway.certificate.pem)
+        super().__init__(context)
         self.way = PASS
-        self.port = 0
         self._gateway = gateway
         self._host = host
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="meddler", daemon=True)
-        self._tasks = set()
 
-    def __enter__(self):
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
-        return self
-
-    def __exit__(self, *exc):
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _open(self):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._gateway.certificate.pem)
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _close(self):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader, writer):
-        task = asyncio.current_task()
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        try:
-            with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await self._carry(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def _carry(self, reader, writer):
+    async def carry(self, reader, writer):
         head = await reader.readuntil(HEAD_END)
         is_handshake = b"\r\nupgrade: websocket\r\n" in head.lower()
         way = self.way if is_handshake else PASS
