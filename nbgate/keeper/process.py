@@ -151,7 +151,7 @@ class KeeperProcess:
                 group.create_task(repeat(partial(_sweep, parts.keeper), SWEEP_SECONDS)),
                 group.create_task(repeat(parts.keeper.notices.flush, SWEEP_SECONDS)),
                 group.create_task(repeat(parts.keeper.flush_activity, FLUSH_SECONDS)),
-                group.create_task(repeat(parts.keeper.throttle.store, SWEEP_SECONDS)),
+                group.create_task(repeat(parts.keeper.throttle.store_changes, SWEEP_SECONDS)),
                 group.create_task(repeat(watch.look, parts.keeper.config.probe.certificate_seconds)),
             ]
             code = await self._ended
@@ -307,13 +307,13 @@ async def link_worker(keeper: Keeper, message: LinkWorker, sock: socket.socket, 
 
 
 async def repeat(call: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Call every `seconds`, for ever; a failure of ours is said and the next call may do better."""
+    """Call now and `seconds` after it is done, for ever; a failure of ours is said and the next call may do better."""
     while True:
-        await asyncio.sleep(seconds)
         try:
             await call()
         except NbgateError as error:
             _log.error("housekeeping failed", error=error.public, hint=error.hint)
+        await asyncio.sleep(seconds)
 
 
 async def _sweep(keeper: Keeper) -> None:

@@ -4,6 +4,7 @@ What is refused is recorded at once and then once a minute for each bucket with 
 kind the rest of them is one sum. Decides nothing, and looks at no credential.
 """
 
+import asyncio
 from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Final
@@ -73,8 +74,8 @@ class KeeperThrottle:
         self._parts = parts
         self._throttle = Throttle(limits_of(parts.limits()), salt=parts.salt)
         self._sums: dict[tuple[Bucket, str], _Sum] = {}
-        self._is_stored = True
         self._store_from = 0.0
+        self._changed = asyncio.Event()  # what is not stored yet
 
     def without_void(self, attempt: Attempt) -> Attempt:
         """Return an attempt as it is to be judged: a browser that has failed too often is a stranger."""
@@ -93,7 +94,7 @@ class KeeperThrottle:
             LoginThrottled: It must wait; nothing of it may be looked at, and it is not under way.
         """
         now = self._parts.clock.monotonic()
-        self._is_stored = False  # whatever comes of it
+        self._changed.set()  # whatever comes of it
         self._throttle.limits = limits_of(self._parts.limits())
         refusal = self._throttle.judge(attempt, now)
         if refusal is not None:
@@ -123,12 +124,12 @@ class KeeperThrottle:
             AuditError: It could not be recorded; it is forgotten all the same.
         """
         self._throttle.unlock(user)
-        self._is_stored = False
+        self._changed.set()
         await self._parts.audit.append_durable(Unlocked(**self._parts.audit.stamp(), target_user=user, actor=actor))
 
     def forget(self, netblock: str | None) -> None:
         """Forget what attempts cost a netblock and the network around it; None: any of them."""
-        self._is_stored = False
+        self._changed.set()
         if netblock is None:
             self._throttle.forget_all()
         else:
@@ -146,8 +147,13 @@ class KeeperThrottle:
         except ValueError:  # of another version of nbgate
             _log.warning("the counts of failed logins cannot be read and begin anew")
 
+    async def store_changes(self) -> None:
+        """Wait until there is something to store, and store it if it is time."""
+        await self._changed.wait()
+        await self.store()
+
     async def store(self, *, is_last: bool = False) -> None:
-        """Write down how the buckets are, if they have changed: it may be called every second.
+        """Write down how the buckets are, if they have changed.
 
         A large snapshot, as a flood makes it, is written every `RARELY_SECONDS` at most; a small one each time, so that
         whoever can make a keeper fail again and again does not begin anew with it.
@@ -157,15 +163,15 @@ class KeeperThrottle:
         """
         clock = self._parts.clock
         now = clock.monotonic()
-        if self._is_stored or (now < self._store_from and not is_last):
+        if not self._changed.is_set() or (now < self._store_from and not is_last):
             return
-        self._is_stored = True
+        self._changed.clear()
         value = msgspec.msgpack.encode(_Saved(clock.unix(), now, self._throttle.snapshot(now)))
         self._store_from = now + (RARELY_SECONDS if len(value) > SMALL_BYTES else 0.0)
         try:
             await self._parts.in_store(self._parts.values.put, VALUE, value)
         except BaseException:
-            self._is_stored = False
+            self._changed.set()
             raise
 
     def tell(self) -> None:

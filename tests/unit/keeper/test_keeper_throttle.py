@@ -1,5 +1,6 @@
 """The login buckets over restarts, in the records, and by an operator's word."""
 
+import asyncio
 import math
 
 import pytest
@@ -208,6 +209,27 @@ async def test_what_has_not_changed_is_not_written_again(rig):
     await made.store()
     await made.store()
     assert [VALUE] == written
+
+
+async def test_the_first_attempt_is_stored_at_once_and_a_large_snapshot_when_it_is_time(rig):
+    made = throttle(rig, global_burst=10**6)
+    waiting = asyncio.ensure_future(made.store_changes())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    tries(made)
+    await asyncio.wait_for(waiting, 10)
+    first = rig.state.values.get(VALUE)
+    assert first
+    for number in range(4000):
+        tries(made, client=f"10.{number % 250}.{number // 250}.1", account=f"user{number}")
+    await made.store_changes()
+    large = rig.state.values.get(VALUE)
+    tries(made, client="11.0.0.1")
+    await made.store_changes()
+    assert first != large == rig.state.values.get(VALUE)
+    rig.clock.advance(30.0)
+    await asyncio.wait_for(made.store_changes(), 10)  # nobody has tried since
+    assert large != rig.state.values.get(VALUE)
 
 
 async def test_a_large_snapshot_is_written_now_and_then_and_at_the_end(rig):
