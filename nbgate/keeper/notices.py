@@ -1,13 +1,16 @@
-"""What a person should know about logins to their account, kept for their account page: the newest `MAX_NOTICES`.
+"""What a person should know about logins to their account, kept for their account page: `MAX_NOTICES` of them.
 
-What happens again from the same address is the same notice, with a count: many of them push nothing else off the page.
+What happens again from the same address is the same notice, with a count, and past the bound the oldest of the
+commonest kind goes: many of one kind push no other off the page.
 Also where somebody has logged in from before: a login from another network is such a notice. A notice is recorded in
 the audit when it is noted and stored within a second, so that no answer waits for it: how long a login takes tells
 nobody whether the password was right (T05).
 """
 
 import asyncio
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -24,6 +27,9 @@ WRONG_IN_SESSION: Final = "wrong-proof-in-session"
 MAX_NOTICES: Final = 20
 MAX_NETWORKS: Final = 20
 MAX_PENDING: Final = 1024  # people who have something to be stored; past it what comes new is in the audit only
+
+
+_T = TypeVar("_T")
 
 
 class Notice(Struct, frozen=True, gc=False, array_like=True):
@@ -166,7 +172,7 @@ def _with_seen(known: _Known, seen: _Seen) -> tuple[_Known, bool]:
         known = structs.replace(known, networks=(seen.network, *others)[:MAX_NETWORKS])
     if is_news or not seen.network:
         newest, older = _counted(seen.notice, known.notices)
-        known = structs.replace(known, notices=(newest, *older)[:MAX_NOTICES])
+        known = structs.replace(known, notices=_bounded((newest, *older), [newest, *older]))
     return known, is_news
 
 
@@ -176,7 +182,23 @@ def _with_waiting(waiting: tuple[_Seen, ...], seen: _Seen) -> tuple[_Seen, ...]:
         newest, _ = _counted(seen.notice, tuple(each.notice for each in waiting if not each.network))
         waiting = tuple(each for each in waiting if each.network or not _is_same(each.notice, newest))
         seen = structs.replace(seen, notice=newest)
-    return (*waiting, seen)[-MAX_NOTICES:]
+    newest_first = (seen, *reversed(waiting))
+    return _bounded(newest_first, [each.notice for each in newest_first])[::-1]
+
+
+def _bounded(newest_first: tuple[_T, ...], notices: Sequence[Notice]) -> tuple[_T, ...]:
+    """Return all, or all but the oldest of the commonest kind where there is one too many.
+
+    Args:
+        newest_first: What is bounded; at most one more than there may be.
+        notices: The notice of each.
+    """
+    if len(newest_first) <= MAX_NOTICES:
+        return newest_first
+    kinds = [notice.message for notice in notices]
+    commonest, _ = Counter(kinds).most_common(1)[0]
+    oldest = len(kinds) - 1 - kinds[::-1].index(commonest)
+    return newest_first[:oldest] + newest_first[oldest + 1 :]
 
 
 def _counted(notice: Notice, before: tuple[Notice, ...]) -> tuple[Notice, list[Notice]]:

@@ -80,6 +80,19 @@ async def test_many_equal_notices_are_one_with_a_count_and_push_nothing_off(rig,
     assert 63 == len(rig.sink.records("auth.notice"))
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_many_of_one_kind_from_many_addresses_push_no_other_kind_off(rig, at_once):
+    made = notices(rig)
+    await log_in_from(made, "203.0.113")
+    made.logged_in("ada", "192.0.2.0/24", "192.0.2.7")
+    for number in range(3 * MAX_NOTICES):
+        made.note("ada", WRONG_CODE, f"198.51.100.{number}")
+        if not at_once:
+            await made.flush()
+    wrong_codes = [f"198.51.100.{number}" for number in reversed(range(3 * MAX_NOTICES))]
+    assert [*wrong_codes[: MAX_NOTICES - 1], "192.0.2.7"] == await news(made)
+
+
 async def test_logins_and_notices_of_a_second_keep_out_of_each_other_s_way(rig):
     made = notices(rig)
     made.logged_in("ada", "192.0.2.0/24", "192.0.2.7")
