@@ -41,6 +41,8 @@ def add_token(
     made = ask_about(where, "POST", f"{user_path(user)}/tokens", body)
     say(f"nbgate: token {made['name']} of {made['user']}, {made['scope']}, until {made['ends']}: not shown again")
     print(made["token"], flush=True)
+    for place in made["unmounted"]:
+        say(f"nbgate: there is no notebook server at {place} now; the token opens one that is mounted there later")
     say(f"  hint: send it as Authorization: token ...; nbgate token revoke {made['id']} ends it")
     return ExitCode.DONE
 

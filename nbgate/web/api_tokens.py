@@ -18,7 +18,7 @@ from nbgate.web.asking import host_of
 from nbgate.web.bodies import Fields, read_form
 from nbgate.web.desk import Desk, Problem, confirm_fields
 from nbgate.web.lists import SCOPES, SessionRow, session_rows, tokens_of
-from nbgate.web.servers import OPENS, address_of, may_use, routes_of
+from nbgate.web.servers import OPENS, address_of, may_use, routes_of, unmounted_of
 
 TOKENS_PAGE: Final = "/_nbgate/account/tokens"
 ADD_FORM: Final = "token-add"
@@ -83,6 +83,7 @@ class _TokensPage:
             row=self._rows((stored,))[0],
             token=text,
             example=self._example(request, stored.session),
+            unmounted=unmounted_of(stored.session, self._keeper.mounts.routes()),
         )
 
     def _example(self, request: web.Request, token: Session) -> str:

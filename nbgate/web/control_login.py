@@ -21,6 +21,7 @@ from nbgate.model.session import Scope
 from nbgate.web.answers import json_answer, json_error
 from nbgate.web.bodies import Fields, read_json
 from nbgate.web.control_values import penalty_value, session_value, token_value
+from nbgate.web.servers import unmounted_of
 
 ACTOR: Final = web.RequestKey("actor", str)
 """Who asks, as the audit names them."""
@@ -136,7 +137,8 @@ class _LoginControl:
             self._clock.unix() + parse_days(body["days"]) * DAY_SECONDS,
             request[ACTOR],
         )
-        return json_answer({**token_value(stored), "token": text}, 201)
+        unmounted = unmounted_of(stored.session, self._keeper.mounts.routes())
+        return json_answer({**token_value(stored), "token": text, "unmounted": unmounted}, 201)
 
     async def list_tokens(self, request: web.Request) -> web.Response:
         tokens = [stored for stored in await self._asked(request) if stored.session.is_token]

@@ -4,6 +4,7 @@ It shows nobody a server that they may not use; addresses, folders and what only
 status`. What runs is what the servers say, and is shown as such: text, and links below the server's own prefix.
 """
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -171,6 +172,12 @@ def may_use(session: Session, route: Route) -> bool:
         judge_access(session, route, method="GET", websocket=False, has_effect=False, second_factor_roles=frozenset())
         is None
     )
+
+
+def unmounted_of(token: Session, routes: Iterable[Route]) -> list[str]:
+    """Return the places a token names at which there is no notebook server, as where one is mistyped."""
+    mounted = {f"{route.host}{route.prefix}" for route in routes}
+    return [place for place in token.routes if place not in mounted]
 
 
 def address_of(route: Route, host: str) -> str:

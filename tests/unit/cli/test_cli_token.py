@@ -28,13 +28,21 @@ TOKEN = {
     ],
 )
 def test_a_token_is_the_only_word_on_standard_output(run, gateway, flags, body):
-    gateway.answers.append((201, TOKEN | {"token": "nbgp_abc"}))
+    gateway.answers.append((201, TOKEN | {"token": "nbgp_abc", "unmounted": []}))
     code, out, err = run("token", "add", "ada", "--name", "laptop", *flags)
 
     assert (0, "nbgp_abc\n") == (code, out)
     assert err.startswith("nbgate: token laptop of ada, read, until later: not shown again\n  hint: ")
     assert "nbgp_" not in err
     assert [("POST", "/users/ada/tokens", body)] == [(method, path, sent) for method, path, _, sent in gateway.asked]
+
+
+def test_a_place_where_nothing_is_mounted_is_told(run, gateway):
+    gateway.answers.append((201, TOKEN | {"token": "nbgp_abc", "unmounted": ["/bob/"]}))
+    code, _, err = run("token", "add", "ada", "--name", "laptop", "--route", "/ada/", "--route", "/bob/")
+
+    assert 0 == code
+    assert "nbgate: there is no notebook server at /bob/ now; the token opens one that is mounted there later\n" in err
 
 
 def test_tokens_are_listed_for_people_and_for_programs(run, gateway):

@@ -51,6 +51,9 @@ async def test_the_example_is_an_address_that_the_token_opens(ada, rig, routes, 
     town.add("/c/", allowed=("bob",)).add("/", host="lab.test")
     made = await make(ada, routes=routes)
     assert [f"https://{expected}"] == re.findall(r"https://[^\s<]+", made.text)
+    assert (["/nothing/"] if "nothing" in routes else []) == re.findall(
+        r"no notebook server at <code>(.*?)<", made.text
+    )
 
 
 async def test_routes_are_places_with_spaces_between(ada, rig):

@@ -116,7 +116,8 @@ async def test_a_token_is_made_listed_and_revoked(rig, ask):
 
     assert (201, "nbgp_", ["/ada/", "bob.example.org/"]) == (status, made["token"][:5], made["routes"])
     _, listed = await ask("GET", "/tokens")
-    assert [{key: value for key, value in made.items() if key != "token"}] == listed["tokens"]
+    assert ["/ada/", "bob.example.org/"] == made["unmounted"]
+    assert [{key: value for key, value in made.items() if key not in {"token", "unmounted"}}] == listed["tokens"]
     assert {"tokens": listed["tokens"]} == (await ask("GET", "/tokens?user=Ada"))[1]
     (stored,) = rig.keeper.sessions_of("ada")
     assert (Scope.READ, 30 * 86400.0) == (stored.session.scope, stored.session.absolute_unix - rig.clock.unix())
