@@ -30,7 +30,7 @@ from nbgate.guard.throttle import Attempt
 from nbgate.keeper.account_changes import AccountStore
 from nbgate.keeper.audit import AuditLog, require_audit
 from nbgate.keeper.browsers import browser_label
-from nbgate.keeper.ended import EndSessions
+from nbgate.keeper.ended import EndSessions, record_ended
 from nbgate.keeper.links import LINK_FACTOR, LoginLinks, is_fresh_from_link
 from nbgate.keeper.lockdown import Lockdown
 from nbgate.keeper.notices import RECOVERY_USED, WRONG_CODE, WRONG_IN_SESSION, Notices
@@ -260,6 +260,7 @@ class Login:
         await self._parts.flush_activity()
         sessions, most = self._parts.sessions, self._most(principal, attempt)
         created: list[tuple[bytes, ...]] = []
+        may_be_recorded = False
 
         def create() -> tuple[bytes, ...]:
             created.append(sessions.create(stored, spent=principal.spent, most=most))  # known, even if nobody waits
@@ -268,15 +269,16 @@ class Login:
         try:
             displaced = await self._parts.in_store(create)
             self._parts.lockdown.require_open()  # it may have begun since; what was in the store then is ended
+            may_be_recorded = True  # as soon as it is begun, whoever waits for it or not
             await self._parts.audit.append_durable(self._success(attempt, stored.session))
             await self._end_displaced(principal.user, displaced)
         except BaseException:  # also when the client has gone: a session nobody was told of must not stay
-            await self._undo(stored.session, created)
+            await self._undo(stored.session, created, may_be_recorded=may_be_recorded)
             raise
         self._notice(principal, attempt)
         return Begun(stored, LoggedIn(stored.session, token, device_cookie))
 
-    async def _undo(self, session: Session, created: list[tuple[bytes, ...]]) -> None:
+    async def _undo(self, session: Session, created: list[tuple[bytes, ...]], *, may_be_recorded: bool) -> None:
         """End a session that nobody was told of; whom it displaced has ended in the store and ends everywhere.
 
         The store does one thing after the other: a `create` that nobody waits for any more is done before this.
@@ -289,9 +291,11 @@ class Login:
         try:
             await self._parts.in_store(end)
         finally:
-            for displaced in created:
-                with contextlib.suppress(AuditError):  # what went wrong first is what is raised
+            with contextlib.suppress(AuditError):  # what went wrong first is what is raised
+                for displaced in created:
                     await self._end_displaced(session.user, displaced)
+                if may_be_recorded:
+                    await record_ended(self._parts.audit, session.user, (session.id,), Reason.SESSION_ENDED, "nbgate")
 
     async def _end_displaced(self, user: str, displaced: tuple[bytes, ...]) -> None:
         await self._parts.end_sessions(user, displaced, Reason.SESSION_DISPLACED, "nbgate")

@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 from pyotp import TOTP
 
+from nbgate.audit.events import AuthLogin
 from nbgate.authenticators.hash_queue import HashQueue
 from nbgate.config.schema import Config, Sessions
 from nbgate.config.schema import Throttle as Options
@@ -455,6 +456,28 @@ async def test_a_client_that_goes_away_while_the_store_writes_leaves_no_session_
     reasons = [record["event.reason"] for record in rig.sink.records("session.end")]
     assert ["session-displaced" if is_good else "user-disabled"] == reasons
     assert {} == rig.keeper.throttle._throttle._under_way
+
+
+async def test_a_login_that_was_recorded_and_never_told_has_an_end_in_the_log_too(rig, monkeypatch):
+    real = rig.keeper.login._parts.audit.append_durable
+    recorded = asyncio.Event()
+
+    async def append_durable(event):
+        await real(event)
+        if isinstance(event, AuthLogin):
+            recorded.set()
+            await asyncio.Event().wait()  # the disk takes its time
+
+    monkeypatch.setattr(rig.keeper.login._parts.audit, "append_durable", append_durable)
+    under_way = asyncio.ensure_future(rig.keeper.log_in(attempt()))
+    await recorded.wait()
+    under_way.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+    (login,) = rig.sink.records("auth.login")
+    assert [(login["nbgate.session.id"], "session-ended")] == [
+        (record["nbgate.session.id"], record["event.reason"]) for record in rig.sink.records("session.end")
+    ]
 
 
 async def test_a_displaced_login_whose_end_cannot_be_recorded_is_over_and_so_is_the_new_one(rig):
