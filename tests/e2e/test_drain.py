@@ -25,8 +25,8 @@ JITTER_SECONDS = 5.0
 REFUSED_SECONDS = 1.0
 """A client that comes now is refused at once: it could wait for this gateway for ever."""
 EXIT_SECONDS = 35.0
-LOGINS_TAKE = "[login]\nmemory_kib = 65536\ntime_cost = 3\n"
-"""As long as they take outside a test: some still wait for their turn when the end is asked for."""
+LOGINS_TAKE = "[login]\nmemory_kib = 65536\ntime_cost = 3\nqueue_seconds = 20.0\n"
+"""As long as they take outside a test, some of them still waiting for their turn when the end is asked for."""
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
